@@ -1,0 +1,1 @@
+"""Image sets, and the batches they give."""

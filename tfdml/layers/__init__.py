@@ -1,0 +1,1 @@
+"""Layers that hold state or shape an embedding."""

@@ -1,0 +1,1 @@
+"""Pure functions on tensors, in `keras.ops` alone: no state, no classes."""
