@@ -1,0 +1,93 @@
+"""Encoded pictures to pixels: one way to read a file for training, search and export alike."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+FITS = ("crop", "pad", "stretch")
+
+
+def read_picture(path):
+    """Pixels of a picture file: RGB, uint8, `(height, width, 3)`.
+
+    Grey pictures become RGB, transparent ones are laid on white, and the orientation that a camera
+    wrote into the file is applied.
+
+    Args:
+        path: Path of a file in a format that OpenCV reads (JPEG, PNG, WebP, BMP, TIFF, GIF).
+
+    Raises:
+        ValueError: The file is no picture, is empty or ends early; the message names it.
+
+    Example:
+
+    >>> import cv2
+    >>> _ = cv2.imwrite("red.png", np.full((4, 6, 3), (0, 0, 255), "uint8"))  # OpenCV writes BGR
+    >>> tfdml.data.read_picture("red.png").shape
+    (4, 6, 3)
+    """
+    try:
+        return decode_picture(Path(path).read_bytes())
+    except ValueError as error:
+        raise ValueError(f"Expected {path} to be a whole picture, received: {error}") from None
+
+
+def decode_picture(encoded):
+    """Pixels (RGB, uint8, `(height, width, 3)`) of the bytes of a picture file.
+
+    Raises:
+        ValueError: The bytes are no picture, or only the beginning of one.
+    """
+    data = np.frombuffer(encoded, np.uint8)
+    if not data.size:
+        raise ValueError("an empty file")
+    try:
+        pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+        if pixels is not None and not (pixels.ndim == 3 and pixels.shape[2] == 4):
+            pixels = cv2.imdecode(data, cv2.IMREAD_COLOR)  # unlike UNCHANGED, turns as the camera was held
+    except cv2.error as error:
+        raise ValueError(str(error.err or error).strip()) from None
+    if pixels is None:
+        raise ValueError(f"{data.size} bytes that are no picture, or only the beginning of one")
+    if pixels.dtype != np.uint8:
+        pixels = cv2.convertScaleAbs(pixels, alpha=255 / np.iinfo(pixels.dtype).max)
+    if pixels.shape[2] == 4:
+        alpha = pixels[..., 3:].astype("float32") / 255
+        pixels = np.rint(pixels[..., :3] * alpha + 255 * (1 - alpha)).astype("uint8")
+    return np.ascontiguousarray(pixels[..., ::-1])
+
+
+def fit_picture(picture, size, fit="crop"):
+    """A picture `(height, width, 3)` brought to `(size, size, 3)`.
+
+    Args:
+        picture: RGB uint8, `(height, width, 3)`, any size from 1x1.
+        size: Side of the result in pixels, an integer of 1 or more.
+        fit: `"crop"` (the middle square), `"pad"` (the whole picture on white) or `"stretch"`.
+            Defaults to `"crop"`.
+
+    Example:
+
+    >>> tfdml.data.fit_picture(np.zeros((30, 50, 3), "uint8"), 16).shape
+    (16, 16, 3)
+    """
+    if fit not in FITS:
+        raise ValueError(f"Expected fit to be one of {', '.join(map(repr, FITS))}, received: {fit!r}")
+    height, width = picture.shape[:2]
+    if fit == "crop":
+        side = min(height, width)
+        top, left = (height - side) // 2, (width - side) // 2
+        picture = picture[top : top + side, left : left + side]
+    elif fit == "pad":
+        side = max(height, width)
+        square = np.full((side, side, 3), 255, "uint8")
+        top, left = (side - height) // 2, (side - width) // 2
+        square[top : top + height, left : left + width] = picture
+        picture = square
+    if picture.shape[:2] == (size, size):
+        return picture
+    shrinks = min(picture.shape[:2]) > size
+    # Averaging over areas is the only choice of OpenCV's that does not alias when it shrinks.
+    return cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
