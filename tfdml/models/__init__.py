@@ -1,1 +1,8 @@
 """Backbones and the networks built on them."""
+
+from tfdml.models.backbones import backbone, backbone_names
+from tfdml.models.efficientnet_lite import efficientnet_lite0
+from tfdml.models.embedding import embedding_model
+from tfdml.models.torch_weights import read_torch_weights
+
+__all__ = ["backbone", "backbone_names", "efficientnet_lite0", "embedding_model", "read_torch_weights"]

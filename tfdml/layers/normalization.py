@@ -1,0 +1,35 @@
+"""Scaling of embeddings to unit length."""
+
+import keras
+
+from tfdml.ops import at_least_float32, l2_normalize
+
+
+@keras.saving.register_keras_serializable(package="tfdml")
+class L2Normalization(keras.layers.Layer):
+    """Scales each vector to length 1.
+
+    Unlike `keras.layers.UnitNormalization` it computes in float32 at least, keeps the direction of vectors
+    whose squares overflow or vanish, and gives the zero vector back with a gradient of the size of the
+    incoming one (there: 1e12 times as large, or not a number).
+
+    Input shape: `(..., dim)`.
+
+    Output shape: `(..., dim)`, float32 at least, whatever the policy.
+
+    Formula: `x / ‖x‖`, and `0` for `x = 0`.
+
+    Example:
+
+    >>> tfdml.layers.L2Normalization()(np.array([[3.0, 4.0], [0.0, 0.0]])).numpy().round(1).tolist()
+    [[0.6, 0.8], [0.0, 0.0]]
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(autocast=False, **kwargs)  # a policy of bfloat16 must not round the input first
+
+    def call(self, inputs):
+        return l2_normalize(at_least_float32(inputs))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
