@@ -1,1 +1,35 @@
-"""Pure functions on tensors, in `keras.ops` alone: no state, no classes."""
+"""Pure functions on tensors, written in `keras.ops` alone."""
+
+from tfdml.ops.distances import (
+    cosine,
+    cosine_similarity,
+    distance_function,
+    dot_product,
+    euclidean,
+    pairwise_distances,
+    squared_euclidean,
+)
+from tfdml.ops.log_sum_exp import log_sum_exp
+from tfdml.ops.pairs import gather_rows, pair_masks, scatter_rows
+from tfdml.ops.safe import at_least_float32, l2_normalize, safe_norm, safe_sqrt
+from tfdml.ops.triplets import hinge_sums, semi_hard_negatives
+
+__all__ = [
+    "at_least_float32",
+    "cosine",
+    "cosine_similarity",
+    "distance_function",
+    "dot_product",
+    "euclidean",
+    "gather_rows",
+    "hinge_sums",
+    "l2_normalize",
+    "log_sum_exp",
+    "pair_masks",
+    "pairwise_distances",
+    "safe_norm",
+    "safe_sqrt",
+    "scatter_rows",
+    "semi_hard_negatives",
+    "squared_euclidean",
+]
