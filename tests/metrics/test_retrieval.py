@@ -202,7 +202,7 @@ def test_memory_stays_far_below_all_similarities():
         ({"gallery": np.ones((2, 3)), "gallery_labels": [0, 1]}, "gallery to have 2 columns .* received: 3"),
         (
             {"gallery": np.full((1, 2), np.nan), "gallery_labels": [0]},
-            "gallery to be finite, received: 1 of 1",
+            "gallery to be finite, received: 1 of",
         ),
         ({"recall_at": (0, 1)}, r"recall_at to be integers above 0, received: \(0, 1\)"),
         ({"recall_at": 5}, "recall_at to be integers above 0, received: 5"),

@@ -13,8 +13,8 @@ def embed(model, dataset):
     Args:
         model: A `keras.Model` that gives one embedding `(batch, dim)` a sample.
         dataset: A `tf.data.Dataset` or another finite iterable of batches `(inputs, labels)`; more members,
-            such as sample weights, are ignored. Where `inputs` is a dictionary, a model that takes a dictionary gets
-            the entries it names, and a model that takes one tensor gets `inputs["image"]`.
+            such as sample weights, are ignored. Where `inputs` is a dictionary, a model that takes a
+            dictionary gets the entries it names, and a model that takes one tensor gets `inputs["image"]`.
 
     Returns:
         Embeddings `(samples, dim)` and labels `(samples, ...)`, as arrays.

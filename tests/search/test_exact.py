@@ -1,0 +1,177 @@
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import oracles_metrics as oracles
+import pytest
+from keras import ops
+
+from tfdml.search import Exact, nearest_neighbors
+
+tensorflow_only = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of TensorFlow")
+
+
+def points(queries=9, gallery=23, dim=3, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.integers(-2, 3, (queries, dim)), rng.integers(-2, 3, (gallery, dim))
+
+
+def arrays(results):
+    return [ops.convert_to_numpy(x) for x in results]
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("tile", [1, 4, 5, 22, 23, 100])
+@pytest.mark.parametrize("k", [1, 5, 23])
+@pytest.mark.parametrize("own", [False, True])
+def test_equals_a_full_sort_with_the_lower_index_first(k, tile, own):
+    _, x = points()
+    expected = oracles.squared_distances(x, x)
+    exclude = np.arange(len(x)) if own else None
+    distances, indices = arrays(nearest_neighbors(x.astype("float32"), x, k, exclude=exclude, tile=tile))
+    places = oracles.nearest(expected, k, exclude)
+    np.testing.assert_array_equal(indices, places)
+    np.testing.assert_allclose(
+        distances, np.sqrt(np.take_along_axis(np.array(expected), places, 1)), rtol=1e-6
+    )
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("distance", ["squared_euclidean", "dot", "cosine"])
+def test_distances(distance):
+    queries, gallery = points(dim=4)
+    q, g = queries.astype("float64"), gallery.astype("float64")
+    unit_q, unit_g = (x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-9) for x in (q, g))
+    table = {
+        "squared_euclidean": ((q[:, None] - g) ** 2).sum(2),
+        "dot": -q @ g.T,
+        "cosine": 1 - unit_q @ unit_g.T,
+    }[distance]
+    distances, indices = arrays(nearest_neighbors(q, g, 6, distance=distance, tile=7))
+    np.testing.assert_allclose(distances, np.sort(table, axis=1)[:, :6], atol=1e-6)
+    np.testing.assert_allclose(distances, np.take_along_axis(table, indices, 1), atol=1e-6)
+
+
+@pytest.mark.backend
+def test_an_embedding_is_at_distance_zero_of_itself():
+    x = 50 + np.random.default_rng(0).normal(size=(30, 16)).astype("float32")
+    distances, indices = arrays(nearest_neighbors(x, x, 1, tile=8))
+    np.testing.assert_array_equal(distances, 0)
+    np.testing.assert_array_equal(indices[:, 0], np.arange(30))
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("scale", [0.0, 1e-30, 1e30])
+def test_cosine_of_any_length_is_finite(scale):
+    queries, gallery = points()
+    distances, _ = arrays(nearest_neighbors(np.float32(scale) * queries, gallery, 4, distance="cosine"))
+    assert np.isfinite(distances).all()
+    assert (distances == 1).all() == (scale == 0)
+
+
+@pytest.mark.backend
+def test_k_is_cut_to_what_there_is():
+    queries, gallery = points()
+    assert nearest_neighbors(queries, gallery, 99)[1].shape == (9, 23)
+    assert nearest_neighbors(queries, gallery, 99, exclude=np.full(9, -1), tile=5)[1].shape == (9, 22)
+
+
+@pytest.mark.backend
+def test_bfloat16_is_computed_in_float32():
+    queries, gallery = points()
+    given = [ops.cast(x, "bfloat16") for x in (queries, gallery)]
+    for low, full in zip(nearest_neighbors(*given, 5), nearest_neighbors(queries, gallery, 5), strict=True):
+        assert keras.backend.standardize_dtype(low.dtype) in ("float32", "int32")
+        np.testing.assert_array_equal(*arrays((low, full)))
+
+
+@tensorflow_only
+@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("distance", ["euclidean", "cosine"])
+def test_compiled_with_an_unknown_number_of_queries(jit, distance):
+    import tensorflow as tf
+
+    queries, gallery = (x.astype("float32") for x in points())
+    traces = []
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 3))], jit_compile=jit)
+    def search(z):
+        traces.append(z)
+        return nearest_neighbors(z, gallery, 5, distance=distance, tile=6)
+
+    for size in (9, 4):
+        expected = nearest_neighbors(queries[:size], gallery, 5, distance=distance)
+        for got, want in zip(search(queries[:size]), expected, strict=True):
+            np.testing.assert_allclose(got, want, atol=1e-6)
+    assert len(traces) == 1
+
+
+@tensorflow_only
+def test_gradient_of_the_distances_across_tiles():
+    import tensorflow as tf
+
+    x = tf.constant([[0.0, 0.0], [3.0, 4.0]])
+    gallery = tf.constant([[9.0, 9.0], [3.0, 4.0], [8.0, 8.0]])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        distances, _ = nearest_neighbors(x, gallery, 1, tile=2)
+    np.testing.assert_allclose(tape.gradient(distances, x), [[-0.6, -0.8], [0, 0]], atol=1e-6)
+
+
+@tensorflow_only
+def test_saved_model_answers_in_a_process_that_knows_only_tensorflow(tmp_path):
+    import tensorflow as tf
+
+    queries, gallery = (x.astype("float32") for x in points(gallery=40))
+    module = tf.Module()
+    module.gallery = tf.Variable(gallery)
+    module.search = tf.function(
+        lambda z: nearest_neighbors(z, module.gallery, 5, tile=16), input_signature=[tf.TensorSpec((None, 3))]
+    )
+    tf.saved_model.save(module, tmp_path / "index")
+    np.save(tmp_path / "queries.npy", queries)
+    for name, value in zip(("distances", "indices"), module.search(queries), strict=True):
+        np.save(tmp_path / f"{name}.npy", value)
+    script = (
+        "import numpy as np, tensorflow as tf; m = tf.saved_model.load('index');"
+        "d, i = m.search(np.load('queries.npy'));"
+        "np.testing.assert_allclose(d, np.load('distances.npy'), atol=1e-6);"
+        "np.testing.assert_array_equal(i, np.load('indices.npy'))"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True, capture_output=True)
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("size", [0, 3, 9])
+def test_index_answers_in_tiles_of_queries(size):
+    queries, gallery = points()
+    index = Exact("cosine", tile=7, query_tile=4).build(gallery)
+    exclude = np.arange(9)
+    found = index.query(queries[:size], 5, exclude=exclude[:size])
+    expected = nearest_neighbors(queries, gallery, 5, distance="cosine", exclude=exclude)
+    for got, want in zip(found, arrays(expected), strict=True):
+        np.testing.assert_allclose(got, want[:size], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"k": 0}, "k to be an integer above 0, received: 0"),
+        ({"k": 2.0}, "k to be an integer above 0, received: 2.0"),
+        ({"tile": -1}, "tile to be an integer above 0, received: -1"),
+        ({"distance": "l1"}, "distance to be one of euclidean, .* received: 'l1'"),
+        ({"queries": np.ones(2)}, r"queries to be of shape \(queries, 2\), received: \(2,\)"),
+        ({"queries": np.ones((3, 4))}, r"queries to be of shape \(queries, 2\), received: \(3, 4\)"),
+        ({"gallery": np.ones((0, 2))}, r"gallery to be of a known shape .* received: \(0, 2\)"),
+        ({"gallery": np.ones((1, 2)), "exclude": [0, 0, 0]}, "gallery to hold an item that exclude leaves"),
+    ],
+)
+def test_refuses(arguments, message):
+    with pytest.raises(ValueError, match=f"Expected {message}"):
+        nearest_neighbors(**{"queries": np.ones((3, 2)), "gallery": np.ones((5, 2)), "k": 1, **arguments})
+
+
+def test_refuses_a_query_before_build():
+    with pytest.raises(ValueError, match="an index with a gallery"):
+        Exact().query(np.ones((1, 2)), 1)

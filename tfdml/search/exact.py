@@ -1,0 +1,183 @@
+"""Exact nearest neighbours in `keras.ops`: the search that trains, serves and is exported."""
+
+import keras
+import numpy as np
+from keras import ops
+
+DISTANCES = "euclidean", "squared_euclidean", "cosine", "dot"
+
+
+def nearest_neighbors(queries, gallery, k, *, distance="euclidean", exclude=None, tile=8192):
+    """The `k` nearest of a gallery to each query, exactly.
+
+    The gallery is read tile by tile and only the best `k` so far are kept: memory is
+    O(queries · (tile + k)), and O(queries · k · dim) for Euclidean distances, which are computed again from
+    the differences, so that an embedding is at distance zero of itself. All shapes are static but the number
+    of queries, which may be unknown: it runs in `tf.function`, under XLA, and in a SavedModel.
+
+    Gradients flow through the distances of what was found, none through the choice. Candidates are compared
+    by the expanded square `q·g - |g|²/2`: where a large common offset would use up the digits of float32,
+    take it away first.
+
+    Args:
+        queries: `(queries, dim)`.
+        gallery: `(gallery, dim)`, its shape known.
+        k: Integer above 0. More than there is to find is cut to the size of the gallery, or to one less with
+            `exclude`.
+        distance: `"euclidean"`, `"squared_euclidean"`, `"cosine"` (one minus the cosine; a vector of zeros is
+            at distance 1 of everything), or `"dot"` (minus the dot product). Only `"cosine"` normalises.
+            Defaults to `"euclidean"`.
+        exclude: Integers `(queries,)`: the one gallery item that each query may not find, as itself; -1 for
+            none. Defaults to `None`.
+        tile: Integer above 0: gallery items that are compared at a time. Defaults to `8192`.
+
+    Returns:
+        Distances `(queries, k)`, float32 at least, nearest first, and indices `(queries, k)`, int32. Of equal
+        distances the lower index comes first.
+
+    Example:
+
+    >>> gallery = np.array([[0.0], [1.0], [3.0]], "float32")
+    >>> distances, indices = tfdml.search.nearest_neighbors(gallery, gallery, 1, exclude=np.arange(3))
+    >>> keras.ops.convert_to_numpy(indices).tolist()
+    [[1], [0], [1]]
+    """
+    check(k, distance, tile)
+    queries, gallery = as_float(queries, gallery)
+    if len(gallery.shape) != 2 or None in gallery.shape or 0 in gallery.shape:
+        raise ValueError(f"Expected gallery to be of a known shape (gallery, dim), received: {gallery.shape}")
+    if len(queries.shape) != 2 or queries.shape[1] != gallery.shape[1]:
+        raise ValueError(
+            f"Expected queries to be of shape (queries, {gallery.shape[1]}), received: {queries.shape}"
+        )
+    size = gallery.shape[0]
+    exclude = None if exclude is None else ops.cast(exclude, "int32")
+    k = min(k, size - (exclude is not None))
+    if k == 0:
+        raise ValueError("Expected gallery to hold an item that exclude leaves, received: gallery of 1")
+    if distance == "cosine":
+        queries, gallery = unit_rows(queries), unit_rows(gallery)
+    scores, indices = best_scores(queries, gallery, k, "euclidean" in distance, exclude, min(tile, size))
+    if distance == "cosine":
+        return 1 - scores, indices
+    if distance == "dot":
+        return -scores, indices
+    return euclidean_in_order(queries, gallery, indices, squared=distance == "squared_euclidean")
+
+
+def check(k, distance, tile):
+    for name, value in ("k", k), ("tile", tile):
+        if not (isinstance(value, int | np.integer) and value > 0):
+            raise ValueError(f"Expected {name} to be an integer above 0, received: {value!r}")
+    if distance not in DISTANCES:
+        raise ValueError(f"Expected distance to be one of {', '.join(DISTANCES)}, received: {distance!r}")
+
+
+def as_float(*tensors):
+    tensors = [ops.convert_to_tensor(x) for x in tensors]
+    dtype = keras.backend.result_type(*(x.dtype for x in tensors), "float32")
+    return [ops.cast(x, dtype) for x in tensors]
+
+
+def unit_rows(x):
+    # Divided by the largest entry first: squares of huge or tiny entries do not fit into float32.
+    largest = ops.max(ops.abs(x), axis=1, keepdims=True, initial=0)
+    x = x / ops.where(largest > 0, largest, 1)
+    squared = ops.sum(ops.square(x), axis=1, keepdims=True)
+    return x / ops.sqrt(ops.where(squared > 0, squared, 1))
+
+
+def best_scores(queries, gallery, k, euclidean, exclude, tile):
+    """The `k` largest dot products, or for `euclidean` the largest `q·g - |g|²/2`, and where they are."""
+    size = gallery.shape[0]
+    transposed = ops.transpose(gallery)
+
+    def candidates(start, first_new):
+        columns = start + ops.arange(tile, dtype="int32")
+        block = ops.slice(transposed, (0, start), (gallery.shape[1], tile))
+        scores = ops.matmul(queries, block)
+        if euclidean:
+            scores = scores - ops.sum(ops.square(block), axis=0) / 2
+        usable = ops.expand_dims(columns >= first_new, 0)
+        if exclude is not None:
+            usable = usable & (columns[None, :] != exclude[:, None])
+        scores, places = top_k(ops.where(usable, scores, -float("inf")), min(k, tile))
+        return scores, start + places
+
+    if tile == size:
+        return candidates(0, 0)
+
+    def merge(number, best):
+        first_new = number * tile
+        # The last tile is moved back to end with the gallery; what it repeats is masked.
+        found = candidates(ops.minimum(first_new, size - tile), first_new)
+        scores, indices = (ops.concatenate(pair, axis=1) for pair in zip(best, found, strict=True))
+        scores, places = top_k(scores, k)
+        return scores, ops.take_along_axis(indices, places, axis=1)
+
+    nothing = ops.repeat(ops.zeros_like(queries[:, :1]), k, axis=1)
+    return ops.fori_loop(0, -(-size // tile), merge, (nothing - float("inf"), ops.cast(nothing, "int32")))
+
+
+def top_k(scores, k):
+    """The `k` largest of each row; of equal ones the first."""
+    if keras.backend.backend() == "torch":  # its own top_k takes equal values in any order
+        places = ops.argsort(-scores, axis=1)[:, :k]
+        return ops.take_along_axis(scores, places, axis=1), ops.cast(places, "int32")
+    scores, places = ops.top_k(scores, k)
+    return scores, ops.cast(places, "int32")
+
+
+def euclidean_in_order(queries, gallery, indices, squared):
+    """Distances of the found, from their differences, and both sorted by them."""
+    # By index first: the sort by distance keeps that order where distances are equal.
+    indices = -top_k(-indices, indices.shape[1])[0]
+    difference = queries[:, None, :] - ops.take(gallery, indices, axis=0)
+    distances = ops.sum(ops.square(difference), axis=2)
+    if not squared:
+        apart = distances > 0
+        distances = ops.where(apart, ops.sqrt(ops.where(apart, distances, 1)), 0)
+    negative, places = top_k(-distances, indices.shape[1])
+    return -negative, ops.take_along_axis(indices, places, axis=1)
+
+
+class Exact:
+    """An exact index: it holds a gallery and answers with `tfdml.search.nearest_neighbors`.
+
+    Args:
+        distance: As in `tfdml.search.nearest_neighbors`. Defaults to `"euclidean"`.
+        tile: Gallery items that are compared at a time. Defaults to `8192`.
+        query_tile: Queries that are answered at a time. Defaults to `1024`.
+
+    Example:
+
+    >>> index = tfdml.search.Exact().build(np.array([[0.0], [1.0], [3.0]]))
+    >>> distances, indices = index.query(np.array([[0.75], [9.0]]), k=2)
+    >>> distances.tolist(), indices.tolist()
+    ([[0.25, 0.75], [6.0, 8.0]], [[1, 0], [2, 1]])
+    """
+
+    def __init__(self, distance="euclidean", tile=8192, query_tile=1024):
+        check(query_tile, distance, tile)
+        self.distance, self.tile, self.query_tile = distance, tile, query_tile
+        self.gallery = None
+
+    def build(self, gallery):
+        """Takes `gallery` `(gallery, dim)` in place of what was there. Returns the index."""
+        (self.gallery,) = as_float(gallery)
+        return self
+
+    def query(self, queries, k, exclude=None):
+        """Distances and indices `(queries, k)` as arrays, a tile of queries at a time."""
+        if self.gallery is None:
+            raise ValueError("Expected an index with a gallery, received: one that was not built")
+        found = []
+        for start in range(0, max(len(queries), 1), self.query_tile):
+            now = slice(start, start + self.query_tile)
+            mine = None if exclude is None else exclude[now]
+            results = nearest_neighbors(
+                queries[now], self.gallery, k, distance=self.distance, exclude=mine, tile=self.tile
+            )
+            found.append([ops.convert_to_numpy(x) for x in results])
+        distances, indices = zip(*found, strict=True)
+        return np.concatenate(distances), np.concatenate(indices)
