@@ -35,7 +35,7 @@ class BalancedSampler:
         self.steps = int(max(-(-self.visits.sum() // classes_per_batch), self.visits.max()))
 
     def epoch(self, number):
-        """Positions `(steps, classes_per_batch * images_per_class)` of epoch `number`, a class after another."""
+        """Positions `(steps, classes_per_batch * images_per_class)` of an epoch, class after class."""
         rng = np.random.default_rng([self.seed, number])
         queues = [rng.permutation(members) for members in self.members]
         taken = np.zeros(len(queues), int)

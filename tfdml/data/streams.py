@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfdml.data.augmentation import seeded
+from tfdml.data.resizing import resize
 from tfdml.data.sampler import BalancedSampler
 
 
@@ -107,11 +108,3 @@ def _finish(number, indices, images, labels, transform, image_size, index):
         images = transform(images, number)
     images = resize(images, image_size)
     return ({"image": images, "index": indices} if index else images), labels
-
-
-def resize(images, size):
-    """Images `(batch, height, width, 3)`, any number type, as float32 `(batch, size, size, 3)`; in graph."""
-    images = tf.cast(images, "float32")
-    if size is None or images.shape[1:3] == (size, size):
-        return images
-    return tf.image.resize(images, (size, size), antialias=True)
