@@ -66,7 +66,7 @@ def _read(file, path):
         ("splits", splits, len(split_names)),
         ("artist", source, len(sources)),
     ):
-        inside = len(values) == count and values.min(initial=0) >= 0 and values.max(initial=-1) < limit
+        inside = len(values) == count and (values >= 0).all() and (values < limit).all()
         check(inside, f"{count} {what} from 0 to {limit - 1}", values)
 
     store = cached(EncodedStore(Path(path), offsets, shape))
