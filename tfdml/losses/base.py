@@ -59,15 +59,12 @@ class MetricLoss(keras.losses.Loss):
     def __call__(self, y_true, y_pred, sample_weight=None):
         embeddings = ops.convert_to_tensor(y_pred)
         if len(embeddings.shape) != 2:
-            raise ValueError(
-                f"Expected embeddings of shape (batch, dim), received: {tuple(embeddings.shape)}"
-            )
+            shape = tuple(embeddings.shape)
+            raise ValueError(f"Expected embeddings to be of shape (batch, dim), received: {shape}")
         labels = integer_labels(y_true)
-        if None not in (labels.shape[0], embeddings.shape[0]) and labels.shape[0] != embeddings.shape[0]:
-            raise ValueError(
-                f"Expected labels to be as many as embeddings, {embeddings.shape[0]}, "
-                f"received: {labels.shape[0]}"
-            )
+        known, count = labels.shape[0], embeddings.shape[0]
+        if None not in (known, count) and known != count:
+            raise ValueError(f"Expected labels to be as many as embeddings ({count}), received: {known}")
         values = self.query_losses(embeddings, labels, embeddings, labels, same_set=True)
         return super().__call__(values, values, sample_weight)
 
