@@ -10,8 +10,8 @@ class L2Normalization(keras.layers.Layer):
     """Scales each vector to length 1.
 
     Unlike `keras.layers.UnitNormalization` it computes in float32 at least, keeps the direction of vectors
-    whose squares overflow or vanish, and gives the zero vector back with a gradient of the size of the
-    incoming one (there: 1e12 times as large, or not a number).
+    whose squares overflow or vanish, and turns a zero vector (shorter than 1e-12) into zero with a gradient
+    of 0, where that layer multiplies the gradient by 1e12.
 
     Input shape: `(..., dim)`.
 

@@ -1,6 +1,7 @@
 """Backbones by name."""
 
 import difflib
+import os
 from pathlib import Path
 
 from keras import layers
@@ -61,13 +62,12 @@ def backbone(name, weights="default", image_size=None, freeze=None):
         weights = "imagenet" if pretrained else None
     if weights == "imagenet" and not pretrained:
         raise ValueError(f'Expected weights of {name} to be None or a path, received: weights="imagenet"')
-    path = None if weights in (None, "imagenet") else Path(weights)
-    if path is not None and not path.is_file():
+    initial, path = (weights, None) if weights in (None, "imagenet") else (None, weights)
+    if path is not None and not (isinstance(path, str | os.PathLike) and Path(path).is_file()):
         raise ValueError(
             f'Expected weights to be "imagenet", None or the path of a file, received: weights={weights!r}'
         )
 
-    initial = None if path else weights
     if name == "small_cnn":
         model = small_cnn(image_size)
     elif name == "efficientnet_lite0":
@@ -91,7 +91,10 @@ def _known(name):
     plain = _plain(name)
     if plain in names:
         return names[plain]
-    holding = [known for known in names if plain and plain in known]
+    holding = sorted(
+        (known for known in names if plain and plain in known),
+        key=lambda known: (names[known] not in _OWN, not known.startswith(plain), len(known)),
+    )
     near = dict.fromkeys(holding + difflib.get_close_matches(plain, names, n=5)) or map(_plain, _OWN)
     near = ", ".join(repr(names[match]) for match in list(near)[:5])
     raise ValueError(f"Expected name to be a backbone, such as {near}, received: name={name!r}")

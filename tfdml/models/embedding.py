@@ -41,9 +41,11 @@ def embedding_model(
     """
     if dim is not None and (isinstance(dim, bool) or not isinstance(dim, int) or dim < 1):
         raise ValueError(f"Expected dim to be an integer above 0 or None, received: dim={dim!r}")
-    if not isinstance(backbone, keras.Model):
+    if isinstance(backbone, str):
         backbone = named_backbone(backbone, image_size=image_size)
-    elif len(backbone.output_shape) != 4:
+    if not isinstance(backbone, keras.Model):
+        raise ValueError(f"Expected backbone to be a name or a Keras model, received: backbone={backbone!r}")
+    if len(backbone.output_shape) != 4:
         raise ValueError(
             "Expected backbone to end in a feature map (batch, rows, columns, channels), "
             f"received: output shape {backbone.output_shape}"
@@ -52,8 +54,7 @@ def embedding_model(
     features = layers.Identity(dtype="float32", name="feature_map")(backbone(image))
     x = pool(features, pooling)
     if dim is not None:
-        last = {} if normalize else {"name": "embedding"}
-        x = layers.Dense(dim, dtype="float32", **({"name": "projection"} | last))(x)
+        x = layers.Dense(dim, dtype="float32", name="projection" if normalize else "embedding")(x)
     if normalize:
         x = L2Normalization(dtype="float32", name="embedding")(x)
     elif dim is None:

@@ -16,7 +16,7 @@ def pool(features, pooling):
     """Vectors `(batch, channels)` by the pooling of a name, or by a layer or function of one's own."""
     if callable(pooling):
         return pooling(features)
-    if pooling not in POOLINGS:
+    if not isinstance(pooling, str) or pooling not in POOLINGS:
         raise ValueError(
             f"Expected pooling to be one of {', '.join(map(repr, POOLINGS))}, or a layer, "
             f"received: pooling={pooling!r}"

@@ -10,6 +10,7 @@ _CONVOLUTIONS = ((32, 2), (64, 1), (64, 2), (128, 1), (128, 2), (256, 1), (256, 
 
 
 def small_cnn(image_size=None, name="small_cnn"):
+    """Seven convolutions with batch normalisation, from pixels 0..255 to a map of 256 channels at 1/16."""
     image = image_input(image_size)
     x = layers.Rescaling(1 / 127.5, -1.0, dtype="float32", name="rescaling")(image)
     for i, (channels, stride) in enumerate(_CONVOLUTIONS):
