@@ -76,7 +76,7 @@ class TripletLoss(MetricLoss):
         self.margin = margin if margin == "soft" else check_margin(margin)
         if margin == "soft" and mining == "all":
             raise ValueError(
-                "Expected mining to be 'hard' or 'semi_hard' with margin='soft', received: 'all'"
+                "Expected mining to be 'hard' or 'semi_hard' if margin='soft', received: 'all'"
             )
         self.distance = check_distance(distance)
 
