@@ -46,10 +46,13 @@ def model_inputs(model, inputs):
     """Of a dictionary of inputs those that the model takes."""
     if not isinstance(inputs, dict):
         return inputs
-    try:
-        expected = model.input
-    except (AttributeError, ValueError):  # a subclassed model does not say what it takes
-        return inputs
+    if not isinstance(model, keras.Sequential):
+        try:
+            expected = model.input
+        except (AttributeError, ValueError):  # a subclassed model does not say what it takes
+            return inputs
+    else:
+        expected = None
     names = list(expected) if isinstance(expected, dict) else ["image"]
     missing = [name for name in names if name not in inputs]
     if missing:
