@@ -21,8 +21,10 @@ class L2Normalization(keras.layers.Layer):
 
     Example:
 
-    >>> tfdml.layers.L2Normalization()(np.array([[3.0, 4.0], [0.0, 0.0]])).numpy().round(1).tolist()
-    [[0.6, 0.8], [0.0, 0.0]]
+    >>> unit = tfdml.layers.L2Normalization()(np.array([[3.0, 4.0], [0.0, 0.0]]))
+    >>> keras.ops.convert_to_numpy(unit).round(3)
+    array([[0.6, 0.8],
+           [0. , 0. ]])
     """
 
     def __init__(self, **kwargs):

@@ -36,8 +36,8 @@ def embedding_model(
     Example:
 
     >>> model = tfdml.models.embedding_model("small_cnn", dim=64, image_size=32)
-    >>> model(np.zeros((2, 32, 32, 3))).shape.as_list()
-    [2, 64]
+    >>> model.predict(np.zeros((2, 32, 32, 3)), verbose=0).shape
+    (2, 64)
     """
     if dim is not None and (isinstance(dim, bool) or not isinstance(dim, int) or dim < 1):
         raise ValueError(f"Expected dim to be an integer above 0 or None, received: dim={dim!r}")
