@@ -56,10 +56,10 @@ def retrieval_sheet(
         raise ValueError(f"Expected tile to be 16 or more, received: {tile}")
     sheet = _Sheet(rows, columns, int(tile), captions, query_captions, title)
     for row in range(rows):
-        sheet.place(row, 0, queries[row], query_captions and query_captions[row])
+        sheet.place(row, 0, queries[row], "" if query_captions is None else query_captions[row])
         for column in range(columns):
             mark = None if correct is None else bool(correct[row, column])
-            caption = captions and captions[row][column]
+            caption = "" if captions is None else captions[row][column]
             sheet.place(row, column + 1, neighbors[row, column], caption, mark)
     return sheet.render()
 
@@ -75,8 +75,8 @@ class _Sheet:
         self.gap, self.margin, self.aside = round(0.2 * tile), round(0.25 * tile), round(0.25 * tile)
         self.line = 1.3 * self.size
         paragraphs = max(
-            [len(_paragraphs(text)) for row in captions or () for text in row]
-            + [len(_paragraphs(text)) for text in query_captions or ()],
+            [len(_paragraphs(text)) for row in (() if captions is None else captions) for text in row]
+            + [len(_paragraphs(text)) for text in (() if query_captions is None else query_captions)],
             default=0,
         )
         # The first paragraph (a name) may take two lines, those below it (a distance) one.
