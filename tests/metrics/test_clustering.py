@@ -5,6 +5,8 @@ import pytest
 from tfdml.metrics import clustering
 from tfdml.metrics.clustering import pairwise_f1
 
+pytestmark = pytest.mark.backend
+
 
 def test_separated_classes_give_one():
     x = np.repeat(np.eye(6), 5, axis=0)

@@ -7,6 +7,8 @@ import pytest
 
 from tfdml.metrics import retrieval
 
+pytestmark = pytest.mark.backend
+
 RECORDED = Path(__file__).parents[1] / "fixtures" / "metrics" / "pml.npz"
 NAMES = "precision@1", "r_precision", "map@r", "map", "mrr"
 

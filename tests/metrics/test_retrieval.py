@@ -11,6 +11,8 @@ from hypothesis.extra import numpy as arrays
 from tfdml.metrics import retrieval, retrieval_per_query
 from tfdml.metrics.retrieval import cores
 
+pytestmark = pytest.mark.backend
+
 RECALL_AT = (1, 2, 4, 8)
 FIGURES = [*(f"recall@{k}" for k in RECALL_AT), "precision@1", "r_precision", "map@r", "map", "mrr"]
 

@@ -45,10 +45,12 @@ def nearest_neighbors(queries, gallery, k, *, distance="euclidean", exclude=None
     check(k, distance, tile)
     queries, gallery = as_float(queries, gallery)
     if len(gallery.shape) != 2 or None in gallery.shape or 0 in gallery.shape:
-        raise ValueError(f"Expected gallery to be of a known shape (gallery, dim), received: {gallery.shape}")
+        raise ValueError(
+            f"Expected gallery to be of a known shape (gallery, dim), received: {tuple(gallery.shape)}"
+        )
     if len(queries.shape) != 2 or queries.shape[1] != gallery.shape[1]:
         raise ValueError(
-            f"Expected queries to be of shape (queries, {gallery.shape[1]}), received: {queries.shape}"
+            f"Expected queries to be of shape (queries, {gallery.shape[1]}), received: {tuple(queries.shape)}"
         )
     size = gallery.shape[0]
     exclude = None if exclude is None else ops.cast(exclude, "int32")
