@@ -30,7 +30,7 @@ def test_gradient_equals_finite_differences(name):
     q, k = points(4, 3), points(5, 3, seed=1)
     weights = np.random.default_rng(2).normal(size=(4, 5)).astype("float32")
     _, gradient = oracles.value_and_gradient(
-        lambda x: keras.ops.sum(ops.pairwise_distances(x, k, name) * weights), q
+        lambda x: keras.ops.sum(keras.ops.multiply(ops.pairwise_distances(x, k, name), weights)), q
     )
     numeric = oracles.finite_differences(lambda x: (oracles.distance_matrix(x, k, name) * weights).sum(), q)
     np.testing.assert_allclose(gradient, numeric, atol=1e-4)

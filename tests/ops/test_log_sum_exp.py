@@ -20,7 +20,7 @@ def definition(logits, mask):
 
 def test_equals_the_definition_and_its_gradient_finite_differences():
     logits, mask, weights = case()
-    value, gradient = value_and_gradient(lambda x: keras.ops.sum(weights * log_sum_exp(x, mask)), logits)
+    value, gradient = value_and_gradient(lambda x: keras.ops.vdot(weights, log_sum_exp(x, mask)), logits)
     assert value == pytest.approx((weights * definition(logits.astype("float64"), mask)).sum(), rel=1e-5)
     numeric = finite_differences(lambda x: (weights * definition(x, mask)).sum(), logits)
     np.testing.assert_allclose(gradient, numeric, atol=1e-5)
@@ -41,7 +41,7 @@ def test_masked_entries_count_for_nothing_even_if_they_overflow():
     wild = np.where(mask, logits, 1e38).astype("float32")
 
     def total(x):
-        return keras.ops.sum(weights * log_sum_exp(x, mask))
+        return keras.ops.vdot(weights, log_sum_exp(x, mask))
 
     value, gradient = value_and_gradient(total, wild)
     expected, expected_gradient = value_and_gradient(total, logits)

@@ -39,7 +39,7 @@ def test_gradient_of_hinge_sums_equals_finite_differences():
     distance, positive, negative = case()
     weights = np.random.default_rng(1).normal(size=len(distance)).astype("float32")
     _, gradient = value_and_gradient(
-        lambda d: keras.ops.sum(weights * hinge_sums(d, positive, negative, 0.5)[0]), distance
+        lambda d: keras.ops.vdot(weights, hinge_sums(d, positive, negative, 0.5)[0]), distance
     )
     numeric = finite_differences(
         lambda d: sum(
