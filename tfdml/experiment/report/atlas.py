@@ -34,10 +34,15 @@ def atlas(data):
         tag("ul", *legend, class_="legend") if len(classes) <= len(CLASS_COLORS) else "",
         tag(
             "div",
-            tag("img", src=data_uri(drawn, quality=80), alt=alt),
-            tag("div", *names, class_="spots", aria_hidden="true"),
-            class_="map",
-            style=f"--cell-width:{100 / columns:.3f}%;--cell-height:{100 / rows:.3f}%",
+            tag(
+                "div",
+                tag("img", src=data_uri(drawn, quality=80), alt=alt),
+                tag("div", *names, class_="spots", aria_hidden="true"),
+                class_="map",
+                style=f"--cell-width:{100 / columns:.3f}%;--cell-height:{100 / rows:.3f}%;"
+                f"--least:{min(720, 18 * columns)}px;--most:{96 * columns}px",
+            ),
+            class_="scroll",
         ),
     )
 

@@ -12,7 +12,7 @@ FIGURES = {
     "recall@8": ("R@8", "The same for one of the eight nearest."),
     "precision@1": ("P@1", "Share of nearest neighbours that show the same class."),
     "r_precision": ("R-precision", "Share of right ones among as many neighbours as could be right."),
-    "map@r": ("MAP@R", "As R-precision, where right ones count for more the earlier they come."),
+    "map@r": ("MAP@R", "As R-precision, but an early right one counts for more than a late one."),
     "map": ("MAP", "Mean precision at every right neighbour, down the whole ranking."),
     "mrr": ("MRR", "Mean of one over the rank of the first right neighbour."),
     "nmi": ("NMI", "How well k-means clusters of the embeddings match the classes (mutual information)."),
@@ -68,7 +68,7 @@ def _card(results, key):
         if value is not None
     ]
     gains = [
-        tag("li", tag("strong", f"{100 * (values[first] - values[name]):+.1f}"), f" points over {name}")
+        tag("li", tag("strong", _points(values[first] - values[name])), f" points over {name}")
         for name in others
         if values[name] is not None
     ]
@@ -81,6 +81,10 @@ def _card(results, key):
         tag("dl", *bars, class_="bars"),
         class_="card",
     )
+
+
+def _points(difference):
+    return f"{100 * difference:+.1f}".replace("-", "−")
 
 
 def _in_words(results):
@@ -108,8 +112,13 @@ def _by(name):
 def score_table(data):
     """All figures of all models, the best in bold, and what training brought."""
     names = list(data.results)
-    present = list(dict.fromkeys(key for figures in data.results.values() for key in figures))
-    keys = [key for key in FIGURES if key in present] + sorted(key for key in present if key not in FIGURES)
+    present = [
+        key
+        for figures in data.results.values()
+        for key, value in figures.items()
+        if isinstance(value, str) or number(value) is not None
+    ]
+    keys = [key for key in FIGURES if key in present] + sorted(set(present) - set(FIGURES))
     gain = REFERENCE in names[1:]
     head = ["", *(name.capitalize() for name in names), *(["Gain"] if gain else [])]
     body = [_row(data.results, key, gain) for key in keys]
@@ -123,7 +132,7 @@ def score_table(data):
             "div",
             tag(
                 "table",
-                tag("caption", f"In per cent; higher is better. {compared}{brought}".strip()),
+                tag("caption", f"Shares in per cent; higher is better. {compared}{brought}".strip()),
                 tag("thead", tag("tr", *(tag("th", cell, scope="col") for cell in head))),
                 tag("tbody", *body),
             ),
@@ -140,7 +149,7 @@ def _row(results, key, gain):
     cells = []
     for figures, value in zip(results.values(), values, strict=True):
         if value is None:
-            shown = "–" if key not in figures or figures[key] is None else figures[key]
+            shown = figures[key] if isinstance(figures.get(key), str) else "–"
         elif known:
             shown = percent(value)
         else:
@@ -151,5 +160,5 @@ def _row(results, key, gain):
     if gain:
         reference = values[list(results).index(REFERENCE)]
         both = known and values[0] is not None and reference is not None
-        cells.append(tag("td", f"{100 * (values[0] - reference):+.1f}" if both else "", class_="gain"))
+        cells.append(tag("td", _points(values[0] - reference) if both else "", class_="gain"))
     return tag("tr", tag("th", figure_name(key), scope="row"), join(cells))

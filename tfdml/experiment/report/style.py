@@ -137,7 +137,8 @@ symbol path { fill: none; }
 .query .name { margin-top: 7px; font-weight: 600; -webkit-line-clamp: 4; }
 .found small { color: var(--pale); font-size: .74rem; }
 
-.map { position: relative; margin-top: 20px; }
+.scroll { overflow-x: auto; margin-top: 20px; }
+.map { position: relative; min-width: var(--least); max-width: var(--most); }
 .map img { width: 100%; height: auto; }
 .spots { position: absolute; inset: 0; }
 .spots b { position: absolute; width: var(--cell-width); height: var(--cell-height); border-radius: 4px; }
