@@ -4,6 +4,7 @@ import re
 import numpy as np
 import pytest
 
+import tfdml
 from tfdml.experiment.report import ReportData, report_html, write_report
 from tfdml.experiment.report.page import POLICY
 
@@ -218,3 +219,21 @@ def test_leaves_nothing_behind_where_it_cannot_be_put_in_place(tmp_path):
 def test_refuses(changes, named):
     with pytest.raises(ValueError, match=f"Expected {named} .*received"):
         make(**changes)
+
+
+def test_real_pictures_fit_into_a_small_file(tmp_path):
+    emoji = tfdml.data.load("emoji", split="test").subset(np.arange(300))
+    pixels = emoji.images()[:, ::8, ::8].reshape(300, -1) / 255
+    distances = np.linalg.norm(pixels[:, None] - pixels[None], axis=2)
+    np.fill_diagonal(distances, np.inf)
+    data = make(
+        images=emoji.images,
+        labels=emoji.labels,
+        class_names=emoji.class_names,
+        embeddings=pixels,
+        neighbors=distances.argsort(axis=1)[:, :10],
+        distances=np.sort(distances, axis=1)[:, :10],
+    )
+    path = write_report(tmp_path / "report.html", data)
+    assert 100_000 < path.stat().st_size < 1_000_000
+    assert emoji.class_names[emoji.labels[0]] in Page(path.read_text("utf-8")).text

@@ -62,7 +62,8 @@ def project(embeddings, method="tsne", seed=0):
         angle=0.8 if many else 0.5,
         random_state=seed,
     )
-    with threadpool_limits(None if many else 1, "openmp"):
+    # A step's matrices are so small that BLAS threads would only wait for each other.
+    with threadpool_limits({"blas": 1} if many else 1):
         return tsne.fit_transform(reduced)
 
 
