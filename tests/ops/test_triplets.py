@@ -4,12 +4,17 @@ import pytest
 from oracles import finite_differences, value_and_gradient
 
 from tfdml.ops import hinge_sums, semi_hard_negatives
+from tfdml.ops.triplets import FEW
 
 pytestmark = pytest.mark.backend
 as_numpy = keras.ops.convert_to_numpy
 
 
-def case(seed=0, rows=6, columns=11, grid=False):
+# Few positives a row, and many: what serves the one does not serve the other.
+few_and_many = pytest.mark.parametrize("columns", [11, 60])
+
+
+def case(seed=0, columns=11, rows=6, grid=False):
     """A row of each sort among random ones: without positives, without negatives, with neither."""
     rng = np.random.default_rng(seed)
     distance = rng.integers(0, 4, size=(rows, columns)) if grid else rng.uniform(0, 2, size=(rows, columns))
@@ -24,19 +29,22 @@ def hinges(distance, positive, negative, margin):
         yield gaps[gaps > 0]
 
 
+@few_and_many
 @pytest.mark.parametrize("grid", [False, True])
 @pytest.mark.parametrize("margin", [0, 0.5, 1, 10])
 @pytest.mark.parametrize("seed", range(3))
-def test_hinge_sums_equal_a_loop(seed, margin, grid):
-    distance, positive, negative = case(seed, grid=grid)
+def test_hinge_sums_equal_a_loop(seed, margin, grid, columns):
+    distance, positive, negative = case(seed, columns, grid=grid)
     total, count = (as_numpy(x) for x in hinge_sums(distance, positive, negative, margin))
     rows = list(hinges(distance.astype("float64"), positive, negative, margin))
     np.testing.assert_allclose(total, [row.sum() for row in rows], rtol=1e-5, atol=1e-5)
     np.testing.assert_array_equal(count, [len(row) for row in rows])
 
 
-def test_gradient_of_hinge_sums_equals_finite_differences():
-    distance, positive, negative = case()
+@few_and_many
+def test_gradient_of_hinge_sums_equals_finite_differences(columns):
+    distance, positive, negative = case(columns=columns)
+    assert (positive.sum(1).max() > FEW) == (columns == 60)
     weights = np.random.default_rng(1).normal(size=len(distance)).astype("float32")
     _, gradient = value_and_gradient(
         lambda d: keras.ops.vdot(weights, hinge_sums(d, positive, negative, 0.5)[0]), distance
@@ -50,10 +58,11 @@ def test_gradient_of_hinge_sums_equals_finite_differences():
     np.testing.assert_allclose(gradient, numeric, atol=1e-4)
 
 
+@few_and_many
 @pytest.mark.parametrize("grid", [False, True])
 @pytest.mark.parametrize("seed", range(3))
-def test_semi_hard_negatives_equal_a_loop(seed, grid):
-    distance, positive, negative = case(seed, grid=grid)
+def test_semi_hard_negatives_equal_a_loop(seed, grid, columns):
+    distance, positive, negative = case(seed, columns, grid=grid)
     chosen = as_numpy(semi_hard_negatives(distance, positive, negative))
     for i, j in np.argwhere(positive):
         candidates = np.flatnonzero(negative[i])
