@@ -4,6 +4,7 @@ import pytest
 
 from tfdml.explain import retrieval_sheet
 from tfdml.explain.sheet import RIGHT, WRONG
+from tfdml.explain.text import drawable
 
 
 @pytest.fixture
@@ -57,6 +58,7 @@ def test_captions_stand_below_their_pictures(found):
     [
         pytest.param("日本", id="Chinese characters"),
         pytest.param("🎉👩‍🚒", id="emoji"),
+        pytest.param("ⅎ Ǿ ≨ 𝔸 ₿", id="characters of several fonts"),
         pytest.param("$x^2", id="half a formula"),
         pytest.param("قطة", id="Arabic"),
         pytest.param("w" * 500, id="long word"),
@@ -100,3 +102,8 @@ def test_refuses(found, options, named):
     arguments = {"queries": found[0], "neighbors": found[1], **options}
     with pytest.raises(ValueError, match=f"Expected {named} to be .*received"):
         retrieval_sheet(**arguments)
+
+
+def test_what_no_font_has_is_a_box_and_what_one_has_is_itself():
+    text, families = drawable("a\u0378 \u2a0c\n b")
+    assert text == "a□ \u2a0c b" and families[0] == "DejaVu Sans"

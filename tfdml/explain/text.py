@@ -11,37 +11,39 @@ MISSING = "□"
 
 
 @functools.cache
-def _fonts():
-    """Paths of the installed scalable fonts, by family, that of matplotlib first."""
-    paths = {BASE: font_manager.findfont(FontProperties(BASE))}
-    for entry in sorted(font_manager.fontManager.ttflist, key=lambda entry: (entry.name, entry.fname)):
-        # Colour emoji have no outlines that Agg could draw; "last resort" draws boxes.
-        if not any(word in entry.name for word in ("Emoji", "Last Resort")) and entry.weight in (
-            400,
-            "normal",
-        ):
-            paths.setdefault(entry.name, entry.fname)
-    return paths
+def _families():
+    """Families of the installed fonts, that of matplotlib first."""
+    regular = {
+        entry.name
+        for entry in font_manager.fontManager.ttflist
+        if (entry.style, entry.weight, entry.stretch) == ("normal", 400, "normal")
+    }
+    # Colour emoji have no outlines that Agg could draw; "last resort" draws boxes.
+    unfit = {name for name in regular if "Emoji" in name or "Last Resort" in name}
+    return [BASE, *sorted(regular - unfit - {BASE})]
 
 
 @functools.cache
-def _characters(path):
+def _characters(family):
+    """Characters that matplotlib can draw in this family: those of the very file that it will choose."""
     try:
-        font = font_manager.get_font(path)
+        font = font_manager.get_font(
+            font_manager.findfont(FontProperties(family=family), fallback_to_default=False)
+        )
         return frozenset(font.get_charmap()) if font.scalable else frozenset()
-    except (OSError, RuntimeError):  # a broken font file is no reason to draw nothing
+    except (OSError, RuntimeError, ValueError):  # a broken font file is no reason to draw nothing
         return frozenset()
 
 
 def drawable(text):
     """The text in one line, with `MISSING` for what no font has, and the families that it needs."""
     text = " ".join(str(text).split())
-    missing = {ord(c) for c in text} - _characters(_fonts()[BASE])
+    missing = {ord(c) for c in text} - _characters(BASE)
     families = [BASE]
-    for family, path in _fonts().items() if missing else ():
-        if missing & _characters(path):
+    for family in _families() if missing else ():
+        if missing & _characters(family):
             families.append(family)
-            missing -= _characters(path)
+            missing -= _characters(family)
         if not missing:
             break
     return "".join(_substitute(c) if ord(c) in missing else c for c in text), families
