@@ -1,1 +1,26 @@
 """A recipe in, a run folder out."""
+
+from tfdml.experiment.exporting import export
+from tfdml.experiment.finishing import evaluate
+from tfdml.experiment.recipe import Recipe
+from tfdml.experiment.recipe_parser import build_recipe, load_recipe, parse_recipe, recipe_parser, recipe_text
+from tfdml.experiment.run_folder import RunFolder, next_free
+from tfdml.experiment.searching import Match, find_similar
+from tfdml.experiment.training import resume, train
+
+__all__ = [
+    "Match",
+    "Recipe",
+    "RunFolder",
+    "build_recipe",
+    "evaluate",
+    "export",
+    "find_similar",
+    "load_recipe",
+    "next_free",
+    "parse_recipe",
+    "recipe_parser",
+    "recipe_text",
+    "resume",
+    "train",
+]

@@ -1,0 +1,7 @@
+"""`python -m tfdml` is the `tfdml` command."""
+
+import sys
+
+from tfdml_command import main
+
+sys.exit(main())

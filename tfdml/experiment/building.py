@@ -1,0 +1,63 @@
+"""From a recipe to what `fit` takes: network, optimiser and batches."""
+
+import keras
+
+from tfdml import models
+
+
+def build_model(recipe):
+    """The network of a recipe with its first weights, which the recipe's seed decides."""
+    keras.utils.set_random_seed(recipe.seed)
+    backbone = models.backbone(
+        recipe.backbone.name, recipe.backbone.weights, recipe.image_size, recipe.backbone.freeze
+    )
+    embedding = recipe.embedding
+    return models.embedding_model(
+        backbone, embedding.dim, embedding.pooling, embedding.normalize, recipe.image_size
+    )
+
+
+def scheduled(optimizer, schedule, steps):
+    """The optimiser with its learning rate on the recipe's schedule, at `steps` batches an epoch."""
+    if schedule.decay == "constant" and not schedule.warmup_epochs:
+        return optimizer
+    config = optimizer.get_config()
+    rate = config["learning_rate"]
+    if not isinstance(rate, float | int):
+        raise ValueError(
+            f"Expected optimizer.learning_rate to be a number, as schedule moves it, received: {rate}"
+        )
+    warmup = round(schedule.warmup_epochs * steps)
+    config["learning_rate"] = keras.optimizers.schedules.CosineDecay(
+        0.0 if warmup else rate,
+        max(1, round(schedule.epochs * steps) - warmup),
+        alpha=0.0 if schedule.decay == "cosine" else 1.0,  # the share that remains at the end
+        warmup_target=rate if warmup else None,
+        warmup_steps=warmup,
+    )
+    return type(optimizer).from_config(config)
+
+
+def training_batches(recipe, image_set, epoch, note=print):
+    """The batches of epoch `epoch` and of those after it, as the recipe samples them."""
+    classes, images = batch_shape(recipe.sampler, image_set, note)
+    options = {
+        "seed": recipe.seed,
+        "augment": recipe.augmentation,
+        "image_size": recipe.image_size,
+        "index": False,
+    }
+    steps = int(image_set.balanced_batches(classes, images, **options).cardinality())
+    return image_set.balanced_batches(classes, images, start_batch=epoch * steps, **options), steps
+
+
+def batch_shape(sampler, image_set, note=print):
+    """Classes and images of each in a batch: the recipe's, or about as many images of fewer classes."""
+    classes, images = sampler.classes_per_batch, sampler.images_per_class
+    if classes <= image_set.num_classes:
+        return classes, images
+    largest = max(2, len(image_set) // image_set.num_classes)
+    fewer = image_set.num_classes
+    more = max(2, min(classes * images // fewer, largest))
+    note(f"Batches hold {more} images of each of the {fewer} classes, as there are fewer than {classes}.")
+    return fewer, more

@@ -1,0 +1,81 @@
+"""How good a model is on the images that were held out, beside what needs no training."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from tfdml import metrics, search
+from tfdml.data import ImageSet
+
+PIXELS = 16  # side of the pictures that are compared as they are
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Queries and what they are searched among: each other, or a gallery."""
+
+    queries: ImageSet
+    gallery: ImageSet | None
+
+    @classmethod
+    def of(cls, splits, part="test"):
+        """Held-out classes are searched among themselves; held-out images among the training images."""
+        return cls(getattr(splits, part), None if splits.by == "classes" else splits.train)
+
+    @property
+    def possible(self):
+        """Whether any query has something to be found."""
+        labels = self.queries.labels
+        if self.gallery is not None:
+            return bool(np.isin(labels, self.gallery.labels).any())
+        return bool(len(labels) and np.bincount(labels).max() > 1)
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A trial's embeddings: of the queries, and of the gallery if there is one."""
+
+    trial: Trial
+    queries: np.ndarray
+    gallery: np.ndarray | None
+
+    def figures(self, recall_at):
+        """Retrieval and clustering figures, a dictionary of numbers."""
+        trial = self.trial
+        found = () if trial.gallery is None else (self.gallery, trial.gallery.labels)
+        figures = metrics.retrieval(self.queries, trial.queries.labels, *found, recall_at=recall_at)
+        return {**figures, **metrics.clustering(self.queries, trial.queries.labels)}
+
+    def neighbors(self, k):
+        """Distances and places of the `k` nearest to each query, `(queries, k)`; never the query itself."""
+        if self.gallery is not None:
+            return search.Exact().build(self.gallery).query(self.queries, k)
+        itself = np.arange(len(self.queries))
+        return search.Exact().build(self.queries).query(self.queries, k, exclude=itself)
+
+
+def embed_trial(trial, embed):
+    """`Embedded`, by a function from an image set to its embeddings."""
+    return Embedded(trial, embed(trial.queries), None if trial.gallery is None else embed(trial.gallery))
+
+
+def embed_with(model, batch_size=128):
+    """A function from an image set to the embeddings that a model gives it."""
+    size = model.input_shape[1]
+
+    def embed(image_set):
+        batches = image_set.ordered_batches(batch_size, image_size=size, index=False)
+        return metrics.embed(model, batches)[0]
+
+    return embed
+
+
+def embed_pixels(image_set):
+    """The pictures themselves, made small: what any network has to be better than."""
+    small = [
+        cv2.resize(picture, (PIXELS, PIXELS), interpolation=cv2.INTER_AREA)
+        for start in range(0, len(image_set), 1024)
+        for picture in image_set.images(np.arange(start, min(start + 1024, len(image_set))))
+    ]
+    return np.reshape(small, (len(image_set), -1)).astype("float32") / 255

@@ -1,0 +1,100 @@
+"""What follows training: figures on held-out pictures, the gallery and the report."""
+
+import json
+
+import numpy as np
+
+from tfdml.experiment.building import build_model
+from tfdml.experiment.datasets import open_data
+from tfdml.experiment.evaluation import Trial, embed_pixels, embed_trial, embed_with
+from tfdml.experiment.gallery import Gallery
+from tfdml.experiment.report import ReportData, write_report
+from tfdml.experiment.run_folder import RunFolder
+
+NEIGHBORS = 8
+MEASURING, WRITING = STEPS = (
+    "Measuring the trained model, the untrained one and raw pixels.",
+    "Writing the report.",
+)
+PROTOCOLS = {
+    "classes": "No class of the test images was seen in training. Each test image searches among the others.",
+    "images": "The classes of the test images were seen in training, the images were not. Each test image "
+    "searches among the training images.",
+}
+
+
+def finish(run, recipe, whole, splits, notes):
+    """Measures a trained run, and writes its figures, gallery and report."""
+    notes(MEASURING)
+    embeddings = embed_with(run.load_model())(whole)
+    Gallery.of(recipe.data, whole, embeddings).save(run.gallery)
+
+    trial = Trial.of(splits)
+    trained = embed_trial(trial, lambda part: embeddings[np.searchsorted(whole.rows, part.rows)])
+    results = {
+        "trained": trained.figures(recipe.evaluation.recall_at),
+        "untrained": embed_trial(trial, embed_with(build_model(recipe))).figures(recipe.evaluation.recall_at),
+        "raw pixels": embed_trial(trial, embed_pixels).figures(recipe.evaluation.recall_at),
+    }
+    held_out = {"by": splits.by, "images": len(trial.queries), "classes": trial.queries.num_classes}
+    run.write_json(run.metrics, {"test": results, "held_out": held_out, "notes": list(notes)})
+    notes(WRITING)
+    write_report(run.report, _report(run, recipe, splits, trained, results, notes))
+
+
+def _report(run, recipe, splits, trained, results, notes):
+    trial = trained.trial
+    distances, places = trained.neighbors(NEIGHBORS)
+    gallery = trial.gallery
+    return ReportData(
+        title=f"{trial.queries.name}: {recipe.backbone.name}",
+        images=trial.queries.images,
+        labels=trial.queries.labels,
+        class_names=trial.queries.class_names,
+        embeddings=trained.queries,
+        neighbors=places,
+        distances=distances,
+        gallery_images=gallery.images if gallery else None,
+        gallery_labels=gallery.labels if gallery else None,
+        results=results,
+        history=run.read_history(),
+        facts=[
+            ("data", recipe.data),
+            ("trained on", f"{len(splits.train)} images of {splits.train.num_classes} classes"),
+            ("tested on", f"{len(trial.queries)} images of {trial.queries.num_classes} classes"),
+            ("loss", type(recipe.loss).__name__),
+            ("embedding", f"{trained.queries.shape[1]} numbers"),
+        ],
+        protocol=PROTOCOLS[splits.by],
+        recipe=run.recipe.read_text(encoding="utf-8"),
+        versions=json.loads(run.environment.read_text(encoding="utf-8")),
+        notes=[note for note in notes if note not in STEPS],
+        seed=recipe.seed,
+    )
+
+
+def evaluate(path, part="test"):
+    """Measures a trained run on its held-out pictures.
+
+    Args:
+        path: Path of the run folder.
+        part: `"test"` or `"validation"`. Defaults to `"test"`.
+
+    Returns:
+        A dictionary of figures by model: `"trained"` and `"raw pixels"`.
+
+    Raises:
+        ValueError: The run has no trained model.
+    """
+    if part not in ("test", "validation"):
+        raise ValueError(f"Expected part to be 'test' or 'validation', received: {part!r}")
+    run = RunFolder.open(path)
+    model = run.load_model()
+    recipe, _ = run.load_recipe()
+    trial = Trial.of(open_data(recipe, note=lambda _: None)[1], part)
+    if not trial.possible:
+        raise ValueError(f"Expected {part} to hold two pictures of a class, received: {trial.queries}")
+    embeds = {"trained": embed_with(model), "raw pixels": embed_pixels}
+    return {
+        name: embed_trial(trial, embed).figures(recipe.evaluation.recall_at) for name, embed in embeds.items()
+    }

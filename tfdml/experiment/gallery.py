@@ -1,0 +1,62 @@
+"""The embeddings that a search looks through, kept beside the model."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfdml import data
+from tfdml.data.catalog import NAMES
+from tfdml.experiment.files import written_whole
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Every picture of a run's data: its embedding, label and source.
+
+    Attributes:
+        data: What the recipe calls the data.
+        side: Pixels of the pictures' sides as the image set gives them.
+        embeddings: float32, `(images, dim)`.
+        labels: int64, `(images,)`, places in `class_names`.
+        sources: Artist or path of each picture.
+        class_names: Names of the classes.
+    """
+
+    data: str
+    side: int
+    embeddings: np.ndarray
+    labels: np.ndarray
+    sources: np.ndarray
+    class_names: np.ndarray
+
+    @classmethod
+    def of(cls, name, image_set, embeddings):
+        """The gallery of an image set that recipes call `name`."""
+        sources, class_names = np.asarray(image_set.sources), np.asarray(image_set.class_names)
+        return cls(name, image_set.image_shape[0], embeddings, image_set.labels, sources, class_names)
+
+    @classmethod
+    def load(cls, path):
+        """The gallery in a file that `save` wrote."""
+        if not path.is_file():
+            raise ValueError(
+                f"Expected run to hold a gallery, received: {path.parent} (it has no {path.name})"
+            )
+        with np.load(path, allow_pickle=False) as arrays:
+            rest = (arrays[name] for name in ("embeddings", "labels", "sources", "class_names"))
+            return cls(str(arrays["data"]), int(arrays["side"]), *rest)
+
+    def save(self, path):
+        """Writes the gallery whole or not at all."""
+        with written_whole(path) as part:
+            np.savez(part, **{name: getattr(self, name) for name in self.__dataclass_fields__})
+
+    def name(self, place):
+        """Name of the class of a picture."""
+        return str(self.class_names[self.labels[place]])
+
+    def picture(self, place):
+        """Pixels `(side, side, 3)` of a picture."""
+        if self.data in NAMES:
+            return data.load(self.data, "all").images([place])[0]
+        return data.fit_picture(data.read_picture(self.sources[place]), self.side)

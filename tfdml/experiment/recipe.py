@@ -1,0 +1,151 @@
+"""What a recipe may say. Every field is a flag of `tfdml train` and a key of the YAML file."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import keras
+
+from tfdml.losses import MetricLoss
+
+
+@dataclass
+class HoldOut:
+    """What is kept from training, for sets that bring no split of their own.
+
+    Args:
+        by: Whole `classes`, `images` of every class, or `auto`: classes where there are 20 or more.
+        test: Share to test on, above 0.
+        validation: Share to validate on while training; together with `test` below 1.
+    """
+
+    by: Literal["auto", "classes", "images"] = "auto"
+    test: float = 0.3
+    validation: float = 0.1
+
+
+@dataclass
+class Backbone:
+    """The network from pixels to a feature map.
+
+    Args:
+        name: `efficientnet_lite0`, `small_cnn`, or a network of `keras.applications`.
+        weights: `imagenet`, a file of weights, null to start at random, or `default`: `imagenet` where
+            there is such a thing.
+        freeze: What training leaves as it is: `batch_norm` (their statistics too), `all`, or null.
+    """
+
+    name: str = "efficientnet_lite0"
+    weights: str | None = "default"
+    freeze: Literal["batch_norm", "all"] | None = None
+
+
+@dataclass
+class Embedding:
+    """From the feature map to the embedding.
+
+    Args:
+        dim: Numbers in an embedding, or null for the pooled features themselves.
+        pooling: `avg`, `max`, or `avg_max` for their sum.
+        normalize: Whether embeddings have length 1.
+    """
+
+    dim: int | None = 128
+    pooling: str = "avg"
+    normalize: bool = True
+
+
+@dataclass
+class Sampler:
+    """What a training batch is made of.
+
+    Args:
+        classes_per_batch: Different classes; fewer where the set has fewer.
+        images_per_class: Images of each.
+    """
+
+    classes_per_batch: int = 32
+    images_per_class: int = 4
+
+
+@dataclass
+class Schedule:
+    """How long to train, and how the learning rate moves from the optimiser's value.
+
+    Args:
+        epochs: Passes over the training images, 1 or more.
+        warmup_epochs: Epochs in which the learning rate rises from 0; fractions are fine.
+        decay: `cosine` (to 0 at the end) or `constant`.
+    """
+
+    epochs: int = 10
+    warmup_epochs: float = 0.0
+    decay: Literal["cosine", "constant"] = "constant"
+
+
+@dataclass
+class Evaluation:
+    """What is measured while training.
+
+    Args:
+        every: Epochs between two evaluations on the validation images.
+        recall_at: The K of Recall@K.
+        keep: Which weights become the model: those of the `best` validation MAP@R, or the `last`.
+    """
+
+    every: int = 1
+    recall_at: list[int] = field(default_factory=lambda: [1, 2, 4, 8])
+    keep: Literal["best", "last"] = "best"
+
+
+@dataclass
+class Recipe:
+    """A whole experiment.
+
+    Args:
+        loss: A loss of tfdml on labels and embeddings.
+        optimizer: An optimiser of Keras, with a number as its learning rate.
+        data: Name of an image set, or a folder with one subfolder a class.
+        train_on: The classes or images to train on: `train`, or `trainval` with those held for validation,
+            where the figures during training then tell nothing about unseen classes.
+        image_size: Side in pixels of the pictures that the network sees.
+        fit: How a picture becomes a square: `crop`, `pad` or `stretch`.
+        seed: Decides the split, the initial weights, the batches and their augmentation.
+        hold_out: What is kept from training.
+        backbone: The network.
+        embedding: Its last part.
+        sampler: The batches.
+        augmentation: Random layers of Keras, in order, on pixels from 0 to 255.
+        schedule: Epochs and learning rate.
+        callbacks: Callbacks of Keras or tfdml, beside those that every run has.
+        evaluation: What is measured.
+    """
+
+    loss: MetricLoss
+    optimizer: keras.optimizers.Optimizer
+    data: str = "emoji"
+    train_on: Literal["train", "trainval"] = "train"
+    image_size: int = 96
+    fit: Literal["crop", "pad", "stretch"] = "crop"
+    seed: int = 0
+    hold_out: HoldOut = field(default_factory=HoldOut)
+    backbone: Backbone = field(default_factory=Backbone)
+    embedding: Embedding = field(default_factory=Embedding)
+    sampler: Sampler = field(default_factory=Sampler)
+    augmentation: list[keras.layers.Layer] = field(default_factory=list)
+    schedule: Schedule = field(default_factory=Schedule)
+    callbacks: list[keras.callbacks.Callback] = field(default_factory=list)
+    evaluation: Evaluation = field(default_factory=Evaluation)
+
+    def __post_init__(self):
+        for name, value, least in (
+            ("image_size", self.image_size, 8),
+            ("sampler.classes_per_batch", self.sampler.classes_per_batch, 2),
+            ("sampler.images_per_class", self.sampler.images_per_class, 2),
+            ("schedule.epochs", self.schedule.epochs, 1),
+            ("schedule.warmup_epochs", self.schedule.warmup_epochs, 0),
+            ("evaluation.every", self.evaluation.every, 1),
+            ("evaluation.recall_at", min(self.evaluation.recall_at, default=0), 1),
+            ("embedding.dim", self.embedding.dim or 1, 1),
+        ):
+            if value < least:
+                raise ValueError(f"Expected {name} to be {least} or more, received: {value}")

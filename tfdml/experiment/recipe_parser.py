@@ -1,0 +1,106 @@
+"""From YAML and flags to a `Recipe`, and errors that a person can act on."""
+
+import dataclasses
+import warnings
+from argparse import ArgumentError
+from pathlib import Path
+
+from jsonargparse import ActionConfigFile, ArgumentParser
+
+from tfdml.experiment.recipe import Recipe
+from tfdml.experiment.recipe_errors import explain_error
+
+RECIPES = Path(__file__).parents[1] / "recipes"
+
+
+class RecipeFile(ActionConfigFile):
+    """An option that takes a YAML file, or the name of a recipe that the package brings."""
+
+    def __call__(self, parser, namespace, value, option=None):
+        super().__call__(parser, namespace, str(find_recipe(value)), option)
+
+
+def find_recipe(name):
+    """Path of a recipe: a file, or one of the package's by its name.
+
+    Raises:
+        ValueError: There is neither.
+    """
+    names = sorted(p.stem for p in RECIPES.glob("*.yaml"))
+    if name in names:
+        return RECIPES / f"{name}.yaml"
+    if not Path(name).is_file():
+        raise ValueError(
+            f"Expected recipe to be a YAML file or one of {', '.join(names)}, received: {name!r}"
+        )
+    return Path(name)
+
+
+def recipe_parser(**options):
+    """A parser with one flag for every field of a recipe, whose defaults are the default recipe."""
+    parser = ArgumentParser(exit_on_error=False, default_config_files=[RECIPES / "default.yaml"], **options)
+    parser.add_argument(
+        "--recipe", action=RecipeFile, help="YAML file, or the name of a recipe of the package"
+    )
+    # Keras annotates few of its arguments; their names are checked, their values by Keras itself.
+    parser.add_class_arguments(Recipe, fail_untyped=False)
+    return parser
+
+
+def parse_recipe(parser, arguments):
+    """Settings from command-line arguments.
+
+    Raises:
+        ValueError: A field or value is wrong; the message, one line, names it and what is allowed.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of jsonargparse, about its own future
+            return parser.parse_args(arguments)
+    except ArgumentError as error:
+        raise ValueError(explain_error(error, _fields(parser))) from None
+
+
+def load_recipe(name="default", overrides=()):
+    """A `Recipe` from a YAML file or the name of one of the package's, with fields overridden.
+
+    Args:
+        name: Path of a YAML file or name of a recipe. Defaults to `"default"`.
+        overrides: Arguments as on the command line, such as `["--loss.margin", "0.1"]`.
+
+    Returns:
+        `(recipe, text)`: the `Recipe` and the whole of it as YAML.
+
+    Example:
+
+    >>> recipe, text = tfdml.experiment.load_recipe("small_cnn", ["--schedule.epochs", "2"])
+    >>> recipe.backbone.name, recipe.schedule.epochs
+    ('small_cnn', 2)
+    """
+    parser = recipe_parser()
+    settings = parse_recipe(parser, ["--recipe", str(name), *overrides])
+    return build_recipe(parser, settings), recipe_text(parser, settings)
+
+
+def build_recipe(parser, settings):
+    """The `Recipe` that parsed settings stand for, its loss, optimiser, layers and callbacks made."""
+    try:
+        made = parser.instantiate(settings)
+        return Recipe(**{field.name: made[field.name] for field in dataclasses.fields(Recipe)})
+    except (TypeError, ValueError) as error:
+        raise ValueError(explain_error(error, _fields(parser))) from None
+
+
+def recipe_text(parser, settings):
+    """The recipe as YAML, which `--recipe` reads again."""
+    recipe = settings.clone(with_meta=False)
+    for name in set(vars(recipe)) - {field.name for field in dataclasses.fields(Recipe)}:
+        del recipe[name]  # an option of the command, such as where to write
+    return parser.dump(recipe, skip_default=False, skip_none=False, skip_validation=True)
+
+
+def _fields(parser):
+    """Names of the fields that hold a value, not of their groups."""
+    names = [action.dest for action in parser._actions]
+    names = [name for name in names if not name.endswith("help") and not name.startswith("print_")]
+    return [name for name in names if not any(other.startswith(f"{name}.") for other in names)]

@@ -1,0 +1,141 @@
+"""What a training run leaves: the names of its files, and how they are written and read."""
+
+import csv
+import json
+import platform
+import shutil
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import keras
+
+from tfdml.experiment.files import written_whole
+from tfdml.experiment.recipe_parser import load_recipe
+
+_PACKAGES = ("tfdml", "keras", "tensorflow", "numpy", "h5py", "opencv-python-headless", "scikit-learn")
+
+
+class RunFolder:
+    """The folder of one run.
+
+    Attributes:
+        recipe: `recipe.yaml`, the whole recipe as it was resolved.
+        environment: `environment.json`, the versions of Python and of the packages.
+        state: `state/`, what an interrupted training goes on from; gone when the run is complete.
+        model: `model.keras`, the trained network.
+        gallery: `gallery.npz`, the embeddings that a search looks through.
+        history: `metrics.csv`, a row an epoch.
+        metrics: `metrics.json`, what the report's table shows.
+        logs: `logs/`, for TensorBoard.
+        report: `report.html`.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self.recipe = self.path / "recipe.yaml"
+        self.environment = self.path / "environment.json"
+        self.state = self.path / "state"
+        self.model = self.path / "model.keras"
+        self.gallery = self.path / "gallery.npz"
+        self.history = self.path / "metrics.csv"
+        self.metrics = self.path / "metrics.json"
+        self.logs = self.path / "logs"
+        self.report = self.path / "report.html"
+
+    @classmethod
+    def create(cls, path, recipe_text):
+        """A new run folder, with its recipe and the versions that it runs on.
+
+        Raises:
+            ValueError: There is something at `path`.
+        """
+        path = Path(path)
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise ValueError(
+                f"Expected out to be a new or empty folder, received: {path} "
+                "(--resume goes on with a run that was interrupted)"
+            )
+        run = cls(path)
+        path.mkdir(parents=True, exist_ok=True)
+        environment = {"python": platform.python_version(), "system": platform.platform()}
+        for package in _PACKAGES:
+            try:
+                environment[package] = version(package)
+            except PackageNotFoundError:  # OpenCV has more than one name
+                continue
+        run.write_json(run.environment, environment)
+        with written_whole(run.recipe) as part:
+            part.write_text(recipe_text, encoding="utf-8")
+        return run
+
+    @classmethod
+    def open(cls, path):
+        """The run at `path`.
+
+        Raises:
+            ValueError: There is none.
+        """
+        run = cls(path)
+        if not run.recipe.is_file():
+            raise ValueError(
+                f"Expected run to be the folder of a run, received: {path} (it has no recipe.yaml)"
+            )
+        return run
+
+    def load_recipe(self):
+        """The run's `Recipe`, and its text."""
+        recipe, _ = load_recipe(self.recipe)
+        return recipe, self.recipe.read_text(encoding="utf-8")
+
+    def load_model(self):
+        """The trained network.
+
+        Raises:
+            ValueError: Training has not ended.
+        """
+        if not self.model.is_file():
+            raise ValueError(
+                f"Expected run to hold a trained model, received: {self.path} (it has no model.keras; "
+                f"tfdml train --resume {self.path} goes on with its training)"
+            )
+        return keras.saving.load_model(self.model, compile=False)
+
+    def save_model(self, model):
+        """Writes the network whole or not at all."""
+        with written_whole(self.model) as part:
+            model.save(part)
+
+    def write_history(self, rows):
+        """Writes the rows of the epochs that are done, to which `CSVLogger` appends."""
+        with written_whole(self.history) as part, part.open("w", newline="") as file:
+            if rows:
+                writer = csv.DictWriter(file, ["epoch", *sorted(set(rows[0]) - {"epoch"})])
+                writer.writeheader()
+                writer.writerows(rows)
+
+    def read_history(self):
+        """The rows of `metrics.csv`, as numbers."""
+        if not self.history.is_file():
+            return []
+        with self.history.open(newline="") as file:
+            return [
+                {k: float(v) for k, v in row.items() if v not in ("", "NA")} for row in csv.DictReader(file)
+            ]
+
+    def write_json(self, path, value):
+        """Writes a JSON file whole or not at all."""
+        with written_whole(path) as part:
+            part.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+
+    def forget_state(self):
+        """Removes what only an interrupted run needs."""
+        shutil.rmtree(self.state, ignore_errors=True)
+
+
+def next_free(folder):
+    """`folder`, or the first of `folder-2`, `folder-3`, ... that does not exist."""
+    folder, number = Path(folder), 2
+    free = folder
+    while free.exists():
+        free, number = folder.with_name(f"{folder.name}-{number}"), number + 1
+    return free

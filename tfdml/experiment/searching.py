@@ -1,0 +1,68 @@
+"""`tfdml search`: the pictures of a run's data that are most like another one."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from tfdml import data, search
+from tfdml.experiment.files import written_whole
+from tfdml.experiment.gallery import Gallery
+from tfdml.experiment.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Match:
+    """One neighbour of a picture: its place in the gallery, class, distance and where it comes from."""
+
+    place: int
+    class_name: str
+    distance: float
+    source: str
+
+
+def find_similar(path, picture, k=8, out=None):
+    """The pictures of a run's data nearest to a picture.
+
+    Args:
+        path: Path of the run folder.
+        picture: Path of a picture file.
+        k: How many, 1 or more; no more than the gallery has. Defaults to `8`.
+        out: Path of a PNG file for the sheet that shows them, or `None` for no sheet. Defaults to `None`.
+
+    Returns:
+        A list of `Match`, nearest first.
+
+    Raises:
+        ValueError: The run has no trained model, or `picture` is none.
+    """
+    if k < 1:
+        raise ValueError(f"Expected k to be 1 or more, received: {k}")
+    if out is not None and Path(out).suffix.lower() != ".png":
+        raise ValueError(f"Expected out to end in .png, received: {out}")
+    pixels = data.read_picture(picture)
+    run = RunFolder.open(path)
+    recipe, _ = run.load_recipe()
+    model, gallery = run.load_model(), Gallery.load(run.gallery)
+    query = data.fit_picture(pixels, gallery.side, recipe.fit)
+    embedding = model.predict(data.resize(query[None], model.input_shape[1]), verbose=0)
+    distances, places = (np.asarray(x)[0] for x in search.nearest_neighbors(embedding, gallery.embeddings, k))
+    matches = [
+        Match(int(p), gallery.name(p), float(d), str(gallery.sources[p]))
+        for p, d in zip(places, distances, strict=True)
+    ]
+    if out is not None:
+        _draw(query, matches, gallery, out)
+    return matches
+
+
+def _draw(query, matches, gallery, out):
+    from tfdml import explain  # matplotlib, for those who want a picture
+
+    neighbors = np.stack([gallery.picture(match.place) for match in matches])
+    captions = [f"{match.class_name}\n{match.distance:.2f}" for match in matches]
+    sheet = explain.retrieval_sheet(query[None], neighbors[None], captions=[captions])
+    with written_whole(out) as part:
+        if not cv2.imwrite(str(part), sheet[..., ::-1]):
+            raise OSError(f"cannot write {out}")

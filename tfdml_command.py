@@ -1,0 +1,84 @@
+"""The `tfdml` command: which subcommand, and what becomes of its errors.
+
+It stands outside the package because `import tfdml` loads Keras and TensorFlow: `tfdml --help` should
+not wait for them, and their greetings can only be silenced before they load.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from contextlib import contextmanager
+
+COMMANDS = {
+    "train": "train an embedding by a recipe, evaluate it and write a report",
+    "evaluate": "measure a trained run on its held-out pictures",
+    "search": "find the pictures that are most like one of yours",
+    "export": "write a run as a SavedModel that embeds and searches",
+}
+
+
+def main(arguments=None):
+    """Runs the command line and returns its exit code: 0, 2 for what the user can mend, 130 for Ctrl-C."""
+    chosen = parser().parse_args(arguments)
+    try:
+        with quiet():
+            command = importlib.import_module(f"tfdml.cli.{chosen.command}")
+        return command.run(chosen.arguments) or 0
+    except (ValueError, OSError, ImportError) as error:
+        if os.environ.get("TFDML_TRACEBACK"):
+            raise
+        message = " ".join(str(error).split()) or type(error).__name__
+        print(f"tfdml {chosen.command}: error: {message}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def parser():
+    """The parser of the command's name; each subcommand has a parser of its own."""
+    parser = argparse.ArgumentParser(
+        prog="tfdml",
+        description="Deep metric learning for Keras 3.",
+        epilog="commands:\n" + "\n".join(f"  {name:10}{what}" for name, what in COMMANDS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action=Version)
+    parser.add_argument("command", choices=COMMANDS, metavar="command", help="what to do, one of those below")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="tfdml COMMAND --help shows them")
+    return parser
+
+
+class Version(argparse.Action):
+    """Prints the version of the installed package, without importing it."""
+
+    def __init__(self, option_strings, dest, **_):
+        super().__init__(option_strings, dest, nargs=0, help="print the version and exit")
+
+    def __call__(self, parser, *_):
+        from importlib.metadata import version
+
+        parser.exit(message=f"tfdml {version('tfdml')}\n")
+
+
+@contextmanager
+def quiet():
+    """Hides what TensorFlow's libraries write while they load; a level that the user set is respected."""
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        yield
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
