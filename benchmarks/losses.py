@@ -29,12 +29,12 @@ SLOW = 5.0  # seconds: what takes longer is run once
 MARGIN, TEMPERATURE = 0.1, 0.07
 
 
-def batch(size, dim=128, per_class=4):
+def batch(size, per_class, dim=128):
     z = np.random.default_rng(size).normal(size=(size, dim)).astype("float32")
     return np.arange(size) // per_class, z / np.linalg.norm(z, axis=1, keepdims=True)
 
 
-def our_step(name, size, threads, jit):
+def our_step(name, size, per_class, threads, jit):
     """A function without arguments: one compiled step of tfdml, which gives value and gradient."""
     import tensorflow as tf
 
@@ -50,7 +50,7 @@ def our_step(name, size, threads, jit):
         "nt_xent": lambda: tfdml.losses.NTXentLoss(TEMPERATURE),
         "n_pair": lambda: tfdml.losses.NPairLoss(),
     }[name]()
-    labels, z = (tf.constant(x) for x in batch(size))
+    labels, z = (tf.constant(x) for x in batch(size, per_class))
 
     @tf.function(jit_compile=jit)
     def step(labels, z):
@@ -62,7 +62,7 @@ def our_step(name, size, threads, jit):
     return lambda: [x.numpy() for x in step(labels, z)]
 
 
-def peer_step(name, size):
+def peer_step(name, size, per_class):
     """The same of pytorch-metric-learning."""
     import torch
     from pytorch_metric_learning import losses, miners
@@ -76,7 +76,7 @@ def peer_step(name, size):
         "contrastive": lambda: losses.ContrastiveLoss(0, 1, distance=euclidean),
         "nt_xent": lambda: losses.NTXentLoss(TEMPERATURE),
     }[name]()
-    labels, z = (torch.tensor(x) for x in batch(size))
+    labels, z = (torch.tensor(x) for x in batch(size, per_class))
 
     def step():
         x = z.clone().requires_grad_()
@@ -87,7 +87,7 @@ def peer_step(name, size):
     return step
 
 
-def serve_peer(threads):
+def serve_peer(per_class, threads):
     """Answers requests, one a line: time of one step, and on the first of a kind its value and gradient."""
     import torch
 
@@ -97,7 +97,7 @@ def serve_peer(threads):
         name, size = json.loads(line)
         known = (name, size) in steps
         if not known:
-            steps = {(name, size): peer_step(name, size)}
+            steps = {(name, size): peer_step(name, size, per_class)}
         seconds, (value, gradient) = timed(steps[name, size])
         answer = {"seconds": seconds}
         if not known:
@@ -108,8 +108,9 @@ def serve_peer(threads):
 class Peer:
     """The peer in its own interpreter; idle while it is not asked."""
 
-    def __init__(self, python, threads):
-        command = [python, __file__, "--serve-peer", "--threads", str(threads)]
+    def __init__(self, python, per_class, threads):
+        command = [python, __file__, "--serve-peer"]
+        command += ["--threads", str(threads), "--per-class", str(per_class)]
         env = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONWARNINGS": "ignore"}
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env
@@ -136,7 +137,7 @@ def timed(step):
 
 def compare(name, size, peer, arguments):
     """One row of the table."""
-    step = our_step(name, size, arguments.threads, arguments.jit)
+    step = our_step(name, size, arguments.per_class, arguments.threads, arguments.jit)
     value, gradient = step()  # traces
     ours = [timed(step)[0]]
     row = {"loss": name, "batch": size, "value": float(value)}
@@ -179,6 +180,7 @@ def main():
     )
     parser.add_argument("--peer-python", help="interpreter of the peer's environment; without it, ours alone")
     parser.add_argument("--batch", type=int, nargs="+", default=[128, 256, 512, 1024])
+    parser.add_argument("--per-class", type=int, default=4)
     parser.add_argument("--loss", nargs="+", choices=LOSSES, default=LOSSES)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--threads", type=int, default=2)
@@ -188,10 +190,12 @@ def main():
     parser.add_argument("--serve-peer", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve_peer:
-        serve_peer(arguments.threads)
+        serve_peer(arguments.per_class, arguments.threads)
         return
 
-    peer = Peer(arguments.peer_python, arguments.threads) if arguments.peer_python else None
+    peer = (
+        Peer(arguments.peer_python, arguments.per_class, arguments.threads) if arguments.peer_python else None
+    )
     rows = []
     for name in arguments.loss:
         for size in arguments.batch:

@@ -75,9 +75,7 @@ class TripletLoss(MetricLoss):
         super().__init__(average=average, reduction=reduction, name=name, dtype=dtype)
         self.margin = margin if margin == "soft" else check_margin(margin)
         if margin == "soft" and mining == "all":
-            raise ValueError(
-                "Expected mining to be 'hard' or 'semi_hard' if margin='soft', received: 'all'"
-            )
+            raise ValueError("Expected mining to be 'hard' or 'semi_hard' if margin='soft', received: 'all'")
         self.distance = check_distance(distance)
 
     def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
