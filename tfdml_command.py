@@ -20,24 +20,50 @@ COMMANDS = {
 
 def main(arguments=None):
     """Runs the command line and returns its exit code: 0, 2 for what the user can mend, 130 for Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a file's name may hold what the terminal cannot show
     chosen = parser().parse_args(arguments)
     try:
         with quiet():
             command = importlib.import_module(f"tfdml.cli.{chosen.command}")
         return command.run(chosen.arguments) or 0
-    except (ValueError, OSError, ImportError) as error:
-        if os.environ.get("TFDML_TRACEBACK"):
-            raise
-        message = " ".join(str(error).split()) or type(error).__name__
-        print(f"tfdml {chosen.command}: error: {message}", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        if os.environ.get("TFDML_TRACEBACK") or not mendable(error):
+            raise
+        print(f"tfdml {chosen.command}: error: {one_line(error)}", file=sys.stderr)
+        return 2
+
+
+def mendable(error):
+    """Whether an error is about what the user gave or about the machine, and not a mistake of the program.
+
+    TensorFlow has errors of its own for files that it cannot read or write, and for want of memory.
+    """
+    kinds = (ValueError, OSError, ImportError, MemoryError)
+    return isinstance(error, kinds) or type(error).__module__.startswith("tensorflow.")
+
+
+def one_line(error):
+    """The message of an error and its notes, without line breaks."""
+    texts = [getattr(error, "message", None) or str(error) or type(error).__name__]
+    return " ".join(" ".join([*texts, *getattr(error, "__notes__", ())]).split())
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors take one line."""
+
+    def error(self, message):
+        # The rest of the line is no argument that a person would miss.
+        message = message.removesuffix(", arguments")
+        self.exit(2, f"{self.prog}: error: {message} ({self.prog} --help shows what there is)\n")
 
 
 def parser():
     """The parser of the command's name; each subcommand has a parser of its own."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="tfdml",
         description="Deep metric learning for Keras 3.",
         epilog="commands:\n" + "\n".join(f"  {name:10}{what}" for name, what in COMMANDS.items()),
@@ -58,16 +84,16 @@ class Version(argparse.Action):
     def __call__(self, parser, *_):
         from importlib.metadata import version
 
-        parser.exit(message=f"tfdml {version('tfdml')}\n")
+        print(f"tfdml {version('tfdml')}")
+        parser.exit()
 
 
 @contextmanager
 def quiet():
-    """Hides what TensorFlow's libraries write while they load; a level that the user set is respected."""
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+    """Hides what TensorFlow's libraries write while they load, unless the user set a level to see it."""
+    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
         yield
         return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     sys.stderr.flush()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -75,6 +101,7 @@ def quiet():
     try:
         yield
     finally:
+        sys.stderr.flush()
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)

@@ -18,7 +18,12 @@ def run(arguments):
     """Prints the pictures of a run's data that are most like another one, and draws them."""
     settings = parse("search", "Find the pictures most like one of yours.", arguments, OPTIONS)
     out = settings.out or str(Path(settings.run) / "search.png")
-    matches = experiment.find_similar(settings.run, settings.picture, settings.k, out)
+    experiment.check_sheet(out)
+    matches = experiment.find_similar(settings.run, settings.picture, settings.k)
     rows = [[str(i), m.class_name, f"{m.distance:.3f}", m.source] for i, m in enumerate(matches, 1)]
     print_table(["", "class", "distance", "source"], rows, f"Most like {settings.picture}")
+    # After the table, which needs neither the pictures of the run nor a place to write.
+    missing = experiment.draw_matches(settings.run, settings.picture, matches, out)
+    if missing:
+        print(f"{missing} of {len(matches)} pictures are not where they were in training: grey in the sheet.")
     print(f"Sheet: {out}")

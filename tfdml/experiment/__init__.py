@@ -5,7 +5,7 @@ from tfdml.experiment.finishing import evaluate
 from tfdml.experiment.recipe import Recipe
 from tfdml.experiment.recipe_parser import build_recipe, load_recipe, parse_recipe, recipe_parser, recipe_text
 from tfdml.experiment.run_folder import RunFolder, next_free
-from tfdml.experiment.searching import Match, find_similar
+from tfdml.experiment.searching import Match, check_sheet, draw_matches, find_similar
 from tfdml.experiment.training import resume, train
 
 __all__ = [
@@ -13,6 +13,8 @@ __all__ = [
     "Recipe",
     "RunFolder",
     "build_recipe",
+    "check_sheet",
+    "draw_matches",
     "evaluate",
     "export",
     "find_similar",

@@ -18,15 +18,11 @@ def build_model(recipe):
 
 
 def scheduled(optimizer, schedule, steps):
-    """The optimiser with its learning rate on the recipe's schedule, at `steps` batches an epoch."""
-    if schedule.decay == "constant" and not schedule.warmup_epochs:
-        return optimizer
+    """A new optimiser with its learning rate on the recipe's schedule, at `steps` batches an epoch."""
     config = optimizer.get_config()
+    if schedule.decay == "constant" and not schedule.warmup_epochs:
+        return type(optimizer).from_config(config)
     rate = config["learning_rate"]
-    if not isinstance(rate, float | int):
-        raise ValueError(
-            f"Expected optimizer.learning_rate to be a number, as schedule moves it, received: {rate}"
-        )
     warmup = round(schedule.warmup_epochs * steps)
     config["learning_rate"] = keras.optimizers.schedules.CosineDecay(
         0.0 if warmup else rate,
@@ -39,7 +35,7 @@ def scheduled(optimizer, schedule, steps):
 
 
 def training_batches(recipe, image_set, epoch, note=print):
-    """The batches of epoch `epoch` and of those after it, as the recipe samples them."""
+    """The batches of epoch `epoch` and of those after it, and their number an epoch."""
     classes, images = batch_shape(recipe.sampler, image_set, note)
     options = {
         "seed": recipe.seed,

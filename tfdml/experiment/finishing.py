@@ -7,15 +7,12 @@ import numpy as np
 from tfdml.experiment.building import build_model
 from tfdml.experiment.datasets import open_data
 from tfdml.experiment.evaluation import Trial, embed_pixels, embed_trial, embed_with
+from tfdml.experiment.files import written_whole
 from tfdml.experiment.gallery import Gallery
 from tfdml.experiment.report import ReportData, write_report
 from tfdml.experiment.run_folder import RunFolder
 
 NEIGHBORS = 8
-MEASURING, WRITING = STEPS = (
-    "Measuring the trained model, the untrained one and raw pixels.",
-    "Writing the report.",
-)
 PROTOCOLS = {
     "classes": "No class of the test images was seen in training. Each test image searches among the others.",
     "images": "The classes of the test images were seen in training, the images were not. Each test image "
@@ -25,9 +22,9 @@ PROTOCOLS = {
 
 def finish(run, recipe, whole, splits, notes):
     """Measures a trained run, and writes its figures, gallery and report."""
-    notes(MEASURING)
+    notes.tell("Measuring the trained model, the untrained one and raw pixels.")
     embeddings = embed_with(run.load_model())(whole)
-    Gallery.of(recipe.data, whole, embeddings).save(run.gallery)
+    Gallery.of(recipe, whole, embeddings).save(run.gallery)
 
     trial = Trial.of(splits)
     trained = embed_trial(trial, lambda part: embeddings[np.searchsorted(whole.rows, part.rows)])
@@ -38,8 +35,9 @@ def finish(run, recipe, whole, splits, notes):
     }
     held_out = {"by": splits.by, "images": len(trial.queries), "classes": trial.queries.num_classes}
     run.write_json(run.metrics, {"test": results, "held_out": held_out, "notes": list(notes)})
-    notes(WRITING)
-    write_report(run.report, _report(run, recipe, splits, trained, results, notes))
+    notes.tell("Writing the report.")
+    with written_whole(run.report) as part:
+        write_report(part, _report(run, recipe, splits, trained, results, notes))
 
 
 def _report(run, recipe, splits, trained, results, notes):
@@ -68,7 +66,7 @@ def _report(run, recipe, splits, trained, results, notes):
         protocol=PROTOCOLS[splits.by],
         recipe=run.recipe.read_text(encoding="utf-8"),
         versions=json.loads(run.environment.read_text(encoding="utf-8")),
-        notes=[note for note in notes if note not in STEPS],
+        notes=list(notes),
         seed=recipe.seed,
     )
 

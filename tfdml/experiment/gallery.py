@@ -1,6 +1,7 @@
 """The embeddings that a search looks through, kept beside the model."""
 
 from dataclasses import dataclass
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -16,6 +17,7 @@ class Gallery:
     Attributes:
         data: What the recipe calls the data.
         side: Pixels of the pictures' sides as the image set gives them.
+        fit: How a picture became a square.
         embeddings: float32, `(images, dim)`.
         labels: int64, `(images,)`, places in `class_names`.
         sources: Artist or path of each picture.
@@ -24,27 +26,37 @@ class Gallery:
 
     data: str
     side: int
+    fit: str
     embeddings: np.ndarray
     labels: np.ndarray
     sources: np.ndarray
     class_names: np.ndarray
 
     @classmethod
-    def of(cls, name, image_set, embeddings):
-        """The gallery of an image set that recipes call `name`."""
+    def of(cls, recipe, image_set, embeddings):
+        """The gallery of all the images of a recipe."""
         sources, class_names = np.asarray(image_set.sources), np.asarray(image_set.class_names)
-        return cls(name, image_set.image_shape[0], embeddings, image_set.labels, sources, class_names)
+        side = image_set.image_shape[0]
+        return cls(recipe.data, side, recipe.fit, embeddings, image_set.labels, sources, class_names)
 
     @classmethod
     def load(cls, path):
-        """The gallery in a file that `save` wrote."""
+        """The gallery in a file that `save` wrote.
+
+        Raises:
+            ValueError: There is none, as the run is not complete, or it is damaged.
+        """
         if not path.is_file():
             raise ValueError(
-                f"Expected run to hold a gallery, received: {path.parent} (it has no {path.name})"
+                f"Expected run to hold a gallery, received: {path.parent} (it has no {path.name}; "
+                f"tfdml train --resume {path.parent} completes it)"
             )
-        with np.load(path, allow_pickle=False) as arrays:
-            rest = (arrays[name] for name in ("embeddings", "labels", "sources", "class_names"))
-            return cls(str(arrays["data"]), int(arrays["side"]), *rest)
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                rest = (arrays[name] for name in ("embeddings", "labels", "sources", "class_names"))
+                return cls(str(arrays["data"]), int(arrays["side"]), str(arrays["fit"]), *rest)
+        except (ValueError, KeyError, OSError, EOFError, BadZipFile) as error:
+            raise ValueError(f"Expected {path} to be a gallery, received: {error}") from error
 
     def save(self, path):
         """Writes the gallery whole or not at all."""
@@ -59,4 +71,4 @@ class Gallery:
         """Pixels `(side, side, 3)` of a picture."""
         if self.data in NAMES:
             return data.load(self.data, "all").images([place])[0]
-        return data.fit_picture(data.read_picture(self.sources[place]), self.side)
+        return data.fit_picture(data.read_picture(self.sources[place]), self.side, self.fit)

@@ -1,12 +1,19 @@
 """From YAML and flags to a `Recipe`, and errors that a person can act on."""
 
 import dataclasses
+import importlib
+import inspect
+import itertools
+import json
 import warnings
 from argparse import ArgumentError
 from pathlib import Path
 
-from jsonargparse import ActionConfigFile, ArgumentParser
+import keras
+from jsonargparse import ActionConfigFile, ArgumentParser, DefaultHelpFormatter
 
+from tfdml import losses
+from tfdml.data.catalog import NAMES
 from tfdml.experiment.recipe import Recipe
 from tfdml.experiment.recipe_errors import explain_error
 
@@ -37,8 +44,8 @@ def find_recipe(name):
 
 
 def recipe_parser(**options):
-    """A parser with one flag for every field of a recipe, whose defaults are the default recipe."""
-    parser = ArgumentParser(exit_on_error=False, default_config_files=[RECIPES / "default.yaml"], **options)
+    """A parser with one flag for every field of a recipe."""
+    parser = ArgumentParser(exit_on_error=False, print_config=None, formatter_class=Help, **options)
     parser.add_argument(
         "--recipe", action=RecipeFile, help="YAML file, or the name of a recipe of the package"
     )
@@ -47,18 +54,69 @@ def recipe_parser(**options):
     return parser
 
 
+class Help(DefaultHelpFormatter):
+    """Help without what would bury it: defaults (those of a recipe differ) and every layer of Keras."""
+
+    def _get_help_string(self, action):
+        return action.help or ""
+
+
 def parse_recipe(parser, arguments):
-    """Settings from command-line arguments.
+    """Settings from command-line arguments: the default recipe, what `--recipe` names, then other flags.
 
     Raises:
         ValueError: A field or value is wrong; the message, one line, names it and what is allowed.
     """
+    recipes, flags = _apart(arguments)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of jsonargparse, about its own future
-            return parser.parse_args(arguments)
+            settings = parser.parse_args(["--recipe", "default", *recipes, *flags])
     except ArgumentError as error:
         raise ValueError(explain_error(error, _fields(parser))) from None
+    # A run is searched and resumed from other working directories too.
+    if settings.data not in NAMES and Path(settings.data).is_dir():
+        settings.data = str(Path(settings.data).resolve())
+    if settings.backbone.weights and Path(settings.backbone.weights).is_file():
+        settings.backbone.weights = str(Path(settings.backbone.weights).resolve())
+    return settings
+
+
+def _apart(arguments):
+    """Recipes and other flags: a flag changes a recipe wherever it stands."""
+    recipes, flags, words = [], [], iter(arguments)
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name == "--recipe" or name in _CLASSES:
+            value = [value] if equals else list(itertools.islice(words, 1))
+            kept = recipes if name == "--recipe" else flags
+            kept += [name, *(value if name == "--recipe" else map(_CLASSES[name], value))]
+        else:
+            flags.append(word)
+    return recipes, flags
+
+
+def _with_defaults(module):
+    """A function from the name of a class to that class with its own defaults.
+
+    By its bare name it would take over what the class before it has under equal names, and a triplet loss
+    average as NT-Xent does.
+    """
+
+    def expand(name):
+        try:
+            path, _, last = name.rpartition(".")
+            found = getattr(importlib.import_module(path) if path else module, last)
+            parameters = inspect.signature(found).parameters.values()
+        except (ImportError, AttributeError, TypeError, ValueError):
+            return name  # wrong, or more than a name: the parser will tell
+        defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+        return json.dumps({"class_path": name, "init_args": defaults})
+
+    return expand
+
+
+_CLASSES = {"--loss": _with_defaults(losses), "--optimizer": _with_defaults(keras.optimizers)}
 
 
 def load_recipe(name="default", overrides=()):

@@ -6,10 +6,11 @@ import platform
 import shutil
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from zipfile import BadZipFile
 
 import keras
 
-from tfdml.experiment.files import written_whole
+from tfdml.experiment.files import remove_parts, written_whole
 from tfdml.experiment.recipe_parser import load_recipe
 
 _PACKAGES = ("tfdml", "keras", "tensorflow", "numpy", "h5py", "opencv-python-headless", "scikit-learn")
@@ -20,7 +21,7 @@ class RunFolder:
 
     Attributes:
         recipe: `recipe.yaml`, the whole recipe as it was resolved.
-        environment: `environment.json`, the versions of Python and of the packages.
+        environment: `environment.json`, the versions of Python and of the packages, backend and precision.
         state: `state/`, what an interrupted training goes on from; gone when the run is complete.
         model: `model.keras`, the trained network.
         gallery: `gallery.npz`, the embeddings that a search looks through.
@@ -49,23 +50,25 @@ class RunFolder:
         Raises:
             ValueError: There is something at `path`.
         """
-        path = Path(path)
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise ValueError(
-                f"Expected out to be a new or empty folder, received: {path} "
-                "(--resume goes on with a run that was interrupted)"
-            )
+        check_free(path)
         run = cls(path)
-        path.mkdir(parents=True, exist_ok=True)
+        new = not run.path.exists()
         environment = {"python": platform.python_version(), "system": platform.platform()}
         for package in _PACKAGES:
             try:
                 environment[package] = version(package)
             except PackageNotFoundError:  # OpenCV has more than one name
                 continue
-        run.write_json(run.environment, environment)
-        with written_whole(run.recipe) as part:
-            part.write_text(recipe_text, encoding="utf-8")
+        environment.update(backend=keras.backend.backend(), precision=keras.config.dtype_policy().name)
+        try:
+            run.write_json(run.environment, environment)
+            with written_whole(run.recipe) as part:  # last: with it, it is a run that can be resumed
+                part.write_text(recipe_text, encoding="utf-8")
+        except BaseException:
+            run.environment.unlink(missing_ok=True)
+            if new and run.path.is_dir():
+                run.path.rmdir()
+            raise
         return run
 
     @classmethod
@@ -98,7 +101,10 @@ class RunFolder:
                 f"Expected run to hold a trained model, received: {self.path} (it has no model.keras; "
                 f"tfdml train --resume {self.path} goes on with its training)"
             )
-        return keras.saving.load_model(self.model, compile=False)
+        try:
+            return keras.saving.load_model(self.model, compile=False)
+        except (KeyError, TypeError, RuntimeError, BadZipFile) as error:
+            raise ValueError(f"Expected {self.model} to be a saved model, received: {error}") from error
 
     def save_model(self, model):
         """Writes the network whole or not at all."""
@@ -106,21 +112,19 @@ class RunFolder:
             model.save(part)
 
     def write_history(self, rows):
-        """Writes the rows of the epochs that are done, to which `CSVLogger` appends."""
-        with written_whole(self.history) as part, part.open("w", newline="") as file:
-            if rows:
-                writer = csv.DictWriter(file, ["epoch", *sorted(set(rows[0]) - {"epoch"})])
-                writer.writeheader()
-                writer.writerows(rows)
+        """Writes the rows of the epochs that are done."""
+        names = dict.fromkeys(name for row in rows for name in row)
+        with written_whole(self.history) as part, part.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, names, restval="")
+            writer.writeheader()
+            writer.writerows(rows)
 
     def read_history(self):
         """The rows of `metrics.csv`, as numbers."""
         if not self.history.is_file():
             return []
-        with self.history.open(newline="") as file:
-            return [
-                {k: float(v) for k, v in row.items() if v not in ("", "NA")} for row in csv.DictReader(file)
-            ]
+        with self.history.open(newline="", encoding="utf-8") as file:
+            return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
 
     def write_json(self, path, value):
         """Writes a JSON file whole or not at all."""
@@ -130,6 +134,21 @@ class RunFolder:
     def forget_state(self):
         """Removes what only an interrupted run needs."""
         shutil.rmtree(self.state, ignore_errors=True)
+
+    def tidy(self):
+        """Removes what a process that was killed had begun to write."""
+        remove_parts(self.path)
+        remove_parts(self.state)
+
+
+def check_free(path):
+    """Raises ValueError if there is something at `path` that is no empty folder."""
+    path = Path(path)
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ValueError(
+            f"Expected out to be a new or empty folder, received: {path} "
+            "(--resume goes on with a run that was interrupted)"
+        )
 
 
 def next_free(folder):

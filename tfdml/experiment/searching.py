@@ -11,6 +11,8 @@ from tfdml.experiment.files import written_whole
 from tfdml.experiment.gallery import Gallery
 from tfdml.experiment.run_folder import RunFolder
 
+GREY = 200
+
 
 @dataclass(frozen=True)
 class Match:
@@ -39,13 +41,12 @@ def find_similar(path, picture, k=8, out=None):
     """
     if k < 1:
         raise ValueError(f"Expected k to be 1 or more, received: {k}")
-    if out is not None and Path(out).suffix.lower() != ".png":
-        raise ValueError(f"Expected out to end in .png, received: {out}")
-    pixels = data.read_picture(picture)
+    if out is not None:
+        check_sheet(out)
     run = RunFolder.open(path)
-    recipe, _ = run.load_recipe()
+    pixels = data.read_picture(picture)
     model, gallery = run.load_model(), Gallery.load(run.gallery)
-    query = data.fit_picture(pixels, gallery.side, recipe.fit)
+    query = data.fit_picture(pixels, gallery.side, gallery.fit)
     embedding = model.predict(data.resize(query[None], model.input_shape[1]), verbose=0)
     distances, places = (np.asarray(x)[0] for x in search.nearest_neighbors(embedding, gallery.embeddings, k))
     matches = [
@@ -53,16 +54,43 @@ def find_similar(path, picture, k=8, out=None):
         for p, d in zip(places, distances, strict=True)
     ]
     if out is not None:
-        _draw(query, matches, gallery, out)
+        draw_matches(path, picture, matches, out)
     return matches
 
 
-def _draw(query, matches, gallery, out):
+def draw_matches(path, picture, matches, out):
+    """Draws what `find_similar` found as a sheet. A picture that is not where it was is a grey square.
+
+    Args:
+        path: Path of the run folder.
+        picture: Path of the picture file.
+        matches: A list of `Match`.
+        out: Path of the PNG file.
+
+    Returns:
+        How many of the found pictures could not be read.
+    """
+    check_sheet(out)
     from tfdml import explain  # matplotlib, for those who want a picture
 
-    neighbors = np.stack([gallery.picture(match.place) for match in matches])
+    gallery = Gallery.load(RunFolder.open(path).gallery)
+    neighbors, missing = [], 0
+    for match in matches:
+        try:
+            neighbors.append(gallery.picture(match.place))
+        except (OSError, ValueError):
+            neighbors.append(np.full((gallery.side, gallery.side, 3), GREY, "uint8"))
+            missing += 1
+    query = data.fit_picture(data.read_picture(picture), gallery.side, gallery.fit)
     captions = [f"{match.class_name}\n{match.distance:.2f}" for match in matches]
-    sheet = explain.retrieval_sheet(query[None], neighbors[None], captions=[captions])
+    sheet = explain.retrieval_sheet(query[None], np.stack(neighbors)[None], captions=[captions])
+    encoded = cv2.imencode(".png", sheet[..., ::-1])[1]
     with written_whole(out) as part:
-        if not cv2.imwrite(str(part), sheet[..., ::-1]):
-            raise OSError(f"cannot write {out}")
+        part.write_bytes(encoded)
+    return missing
+
+
+def check_sheet(out):
+    """Raises ValueError if a sheet cannot be called so."""
+    if Path(out).suffix.lower() != ".png":
+        raise ValueError(f"Expected out to end in .png, received: {out}")

@@ -8,7 +8,8 @@ from tfdml.experiment import building
 from tfdml.experiment.datasets import open_data
 from tfdml.experiment.evaluation import Trial
 from tfdml.experiment.finishing import finish
-from tfdml.experiment.run_folder import RunFolder
+from tfdml.experiment.progress import BestWeights, Progress, StopWhereDiverged
+from tfdml.experiment.run_folder import RunFolder, check_free
 
 BEST = "best.weights.h5"
 MONITOR = "val_map@r"
@@ -22,7 +23,8 @@ def train(recipe, recipe_text, out, note=print, verbose="auto"):
         recipe_text: The same as YAML, kept in the run folder.
         out: Path of the run folder, which must not exist or be empty.
         note: Function called with each sentence that the user should know. Defaults to `print`.
-        verbose: As in `keras.Model.fit`. Defaults to `"auto"`.
+        verbose: What is told of the epochs: `0` nothing, `2` a line each, `1` or `"auto"` a bar that moves
+            too, where there is a terminal. Defaults to `"auto"`.
 
     Returns:
         The `RunFolder`.
@@ -30,10 +32,14 @@ def train(recipe, recipe_text, out, note=print, verbose="auto"):
     Raises:
         ValueError: The recipe cannot be carried out; the message names the field.
     """
+    check_free(out)
     notes = _Notes(note)
     opened = open_data(recipe, notes)
     _check(recipe, opened[1])
-    return _train(RunFolder.create(out, recipe_text), recipe, opened, notes, verbose)
+    model = building.build_model(recipe)  # before there is a folder: what is wrong with it leaves none
+    run = RunFolder.create(out, recipe_text)
+    notes.tell(f"Run folder: {run.path}")
+    return _train(run, recipe, opened, model, notes, verbose)
 
 
 def resume(path, note=print, verbose="auto"):
@@ -47,18 +53,20 @@ def resume(path, note=print, verbose="auto"):
         The `RunFolder`.
     """
     run = RunFolder.open(path)
-    notes = _Notes(note)
     if run.report.is_file() and not run.state.exists():
-        notes(f"{run.path} is complete: there is nothing left to do.")
+        note(f"{run.path} is complete: there is nothing left to do.")
         return run
+    run.tidy()
+    notes = _Notes(note)
     recipe, _ = run.load_recipe()
-    return _train(run, recipe, open_data(recipe, notes), notes, verbose)
+    opened = open_data(recipe, notes)
+    model = None if run.model.is_file() else building.build_model(recipe)
+    return _train(run, recipe, opened, model, notes, verbose)
 
 
-def _train(run, recipe, opened, notes, verbose):
+def _train(run, recipe, opened, model, notes, verbose):
     whole, splits = opened
     if not run.model.is_file():
-        model = building.build_model(recipe)
         _fit(run, recipe, model, splits, notes, verbose)
         run.save_model(model)
     finish(run, recipe, whole, splits, notes)
@@ -68,30 +76,43 @@ def _train(run, recipe, opened, notes, verbose):
 
 def _fit(run, recipe, model, splits, notes, verbose):
     monitors, rivals = _callbacks(run, recipe, splits, notes)
-    backup = Backup(run.state, [*monitors, *rivals, *recipe.callbacks])
+    backup = Backup(run.state, [*monitors, *recipe.callbacks, *rivals])
     batches, steps = building.training_batches(recipe, splits.train, backup.epoch, notes)
     model.compile(building.scheduled(recipe.optimizer, recipe.schedule, steps), loss=recipe.loss)
-    if backup.epoch:
-        notes(f"Going on after epoch {backup.epoch} of {recipe.schedule.epochs}.")
-    run.write_history(backup.history)
+    epochs = recipe.schedule.epochs
+    notes.tell(
+        f"Training on {len(splits.train)} images of {splits.train.num_classes} classes, "
+        f"validating on {len(splits.validation)} of {splits.validation.num_classes}, "
+        f"testing on {len(splits.test)} of {splits.test.num_classes}; {steps} batches an epoch"
+        + (f", going on after epoch {backup.epoch}." if backup.epoch else ".")
+    )
     run.state.mkdir(exist_ok=True)
+    run.write_history(backup.history)
+    if backup.finished:
+        epochs = backup.epoch  # no epoch is left, but what callbacks do at the end
+    progress = [Progress(notes.tell, epochs, steps, live=verbose != 2)] if verbose else []
     model.fit(
         batches,
-        epochs=recipe.schedule.epochs,
+        epochs=epochs,
         initial_epoch=backup.epoch,
         callbacks=[
-            *monitors,  # first: they write what the others read
+            StopWhereDiverged(),
+            *monitors,  # before those that read what they write
+            *progress,
             *recipe.callbacks,
             *rivals,
-            keras.callbacks.CSVLogger(run.history, append=True),
             keras.callbacks.TensorBoard(run.logs, write_graph=False),
-            backup,  # last: what it saved is what was done
+            backup,  # what it saved is what was done
+            keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: run.write_history(backup.history)),
         ],
         shuffle=False,
-        verbose=verbose,
+        verbose=0,
     )
-    if (run.state / BEST).is_file():
-        model.load_weights(run.state / BEST)
+    for best in rivals:
+        model.load_weights(best.path)
+        notes.tell(
+            f"Kept the weights of epoch {best.best_epoch + 1}, the best on validation: MAP@R {best.best:.3f}."
+        )
 
 
 def _callbacks(run, recipe, splits, notes):
@@ -109,12 +130,8 @@ def _callbacks(run, recipe, splits, notes):
         every=recipe.evaluation.every,
         recall_at=recipe.evaluation.recall_at,
     )
-    if recipe.evaluation.keep == "last":
-        return [evaluation], []
-    best = keras.callbacks.ModelCheckpoint(
-        run.state / BEST, monitor=MONITOR, mode="max", save_best_only=True, save_weights_only=True
-    )
-    return [evaluation], [best]
+    best = recipe.evaluation.keep == "best"
+    return [evaluation], [BestWeights(run.state / BEST, MONITOR)] if best else []
 
 
 def _check(recipe, splits):
@@ -129,10 +146,16 @@ def _check(recipe, splits):
             f"Expected {recipe.data} to leave two classes or more, with two pictures or more, to train on, "
             f"received: {len(splits.train)} pictures of {splits.train.num_classes} classes"
         )
+    monitored = [str(getattr(callback, "monitor", "")) for callback in recipe.callbacks]
+    if any(name.startswith("val_") for name in monitored) and not Trial.of(splits, "validation").possible:
+        raise ValueError(
+            f"Expected callbacks.monitor to be loss, as too few pictures of {recipe.data} are held for "
+            f"validation, received: {', '.join(monitored)}"
+        )
 
 
 class _Notes(list):
-    """What the user should know: told at once, and kept for the report."""
+    """What the user should know: told at once, and kept for the report. `tell` keeps nothing."""
 
     def __init__(self, tell):
         super().__init__()
