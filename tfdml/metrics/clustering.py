@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from tfdml.metrics.inputs import embedding_array, label_array
 
@@ -43,7 +44,8 @@ def clustering(embeddings, labels, clusters=None, seed=0):
         raise ValueError(
             f"Expected clusters to be an integer from 1 to {len(embeddings)}, received: {clusters!r}"
         )
-    with warnings.catch_warnings():
+    # The start by k-means++ makes thousands of small products: threads take longer to meet than to multiply.
+    with threadpool_limits(1, user_api="blas"), warnings.catch_warnings():
         # A collapsed embedding has fewer points than clusters: its score says so.
         warnings.simplefilter("ignore", ConvergenceWarning)
         assigned = KMeans(clusters, n_init=1, random_state=seed).fit_predict(embeddings)
