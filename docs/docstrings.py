@@ -1,7 +1,8 @@
 """Docstrings in the style of Keras, made readable for mkdocstrings while the site is built.
 
 The parser of Google's style serves `Args`, `Raises` and `Attributes` well. Our other headings become bold
-words (`Returns` too: a sentence with a colon would be split into a type and a description), and examples after `>>>` become blocks of code: Markdown would read them as quotations.
+words (`Returns` too: a sentence with a colon would be split into a type and a description), and examples
+after `>>>` become blocks of code: Markdown would read them as quotations.
 """
 
 import re

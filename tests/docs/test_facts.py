@@ -1,0 +1,79 @@
+"""Tables of the pages against what they describe: fields, defaults, files."""
+
+import ast
+import inspect
+import re
+
+import h5py
+import pytest
+import yaml
+from doc_examples import ROOT, tfdml
+
+from tfdml import losses
+from tfdml.data.catalog import _EMBEDDED
+from tfdml.experiment import RunFolder, load_recipe, recipe_parser
+from tfdml.experiment.recipe_parser import _fields
+
+
+def page(name):
+    return (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+
+
+def rows(text):
+    """First and second cell of the rows of tables, without their code marks."""
+    return re.findall(r"^\| `([^`|]+)` \| `?([^`|]+?)`? \|", text, re.MULTILINE)
+
+
+def test_recipe_fields_and_their_values():
+    described = dict(rows(page("recipes")))
+    fields = {f for f in _fields(recipe_parser()) if f not in ("recipe", "config")}
+    assert set(described) == fields
+    recipe = yaml.safe_load(load_recipe("default")[1])
+    for field, said in described.items():
+        value = recipe
+        for part in field.split("."):
+            value = value[part]
+        if isinstance(value, dict):
+            assert value["class_path"].rsplit(".", 1)[1] == said, field
+        elif field == "augmentation":
+            assert said == "three layers" and len(value) == 3
+        elif field == "callbacks":
+            assert said == "none" and value == []
+        else:
+            assert yaml.safe_load(said) == value, field
+    assert (
+        "`loss.temperature` is `0.1`" in page("recipes") and recipe["loss"]["init_args"]["temperature"] == 0.1
+    )
+    assert "`optimizer.learning_rate` is `0.0003`" in page("recipes")
+    assert recipe["optimizer"]["init_args"]["learning_rate"] == 0.0003
+
+
+LOSSES = [n for n in losses.__all__ if inspect.isclass(getattr(losses, n)) and n != "MetricLoss"]
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_arguments_of_losses_and_their_defaults(name):
+    section = re.search(rf"^## {name}\n(.*?)^## ", page("losses"), re.MULTILINE | re.DOTALL)[1]
+    described = {n: default for n, default in rows(section) if n.isidentifier()}
+    parameters = inspect.signature(getattr(losses, name)).parameters
+    of_keras = {"reduction", "name", "dtype"}
+    assert described.keys() == parameters.keys() - of_keras
+    for argument, default in described.items():
+        assert ast.literal_eval(default) == parameters[argument].default, argument
+
+
+def test_files_of_a_run(workshop):
+    assert tfdml(["search", "runs/emoji", "picture.png"]) == 0
+    listed = set(re.findall(r"^    (\S+?)/? {2,}\S", page("run_folder"), re.MULTILINE))
+    present = {path.name for path in (workshop / "runs" / "emoji").iterdir()}
+    assert present - {"search.png"} == listed - {"state"}  # the state is gone when the run is complete
+    assert listed == {path.name for key, path in vars(RunFolder("run")).items() if key != "path"}
+
+
+def test_layout_of_the_hdf5_file():
+    section = page("data").split("## The file of the emoji set")[1]
+    with h5py.File(_EMBEDDED["emoji"]) as file:
+        assert {name for name, _ in rows(section)} == set(file)
+        for name, kind in rows(section):
+            assert kind == ("bytes" if file[name].dtype.kind == "S" else file[name].dtype.name), name
+        assert all(f"`{name}`" in section for name in file.attrs)
