@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import warnings
 from pathlib import Path
 
 import keras
@@ -74,8 +75,10 @@ class Backup(keras.callbacks.Callback):
             )
         model.optimizer.build(model.trainable_variables)
         try:
-            model.load_weights(folder / WEIGHTS)
-        except (ValueError, KeyError, OSError) as error:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", UserWarning)  # Keras warns of what it leaves as it is
+                model.load_weights(folder / WEIGHTS)
+        except (ValueError, KeyError, OSError, UserWarning) as error:
             raise ValueError(f"Expected {folder} to be the state of this model, received: {error}") from error
         with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
             for place, (callback, entry) in enumerate(zip(self.callbacks, state["callbacks"], strict=True)):

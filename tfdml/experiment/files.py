@@ -24,7 +24,9 @@ def written_whole(path):
         part.replace(path)
     except Exception as error:
         if is_about_files(error):
-            raise OSError(f"Cannot write {path}: {reason(error)}") from error
+            where = getattr(error, "filename", None)
+            where = "" if where is None or Path(where) == part else f" ({where})"
+            raise OSError(f"Cannot write {path}: {reason(error)}{where}") from error
         raise
     finally:
         remove(part)

@@ -52,7 +52,7 @@ class Gallery:
                 f"tfdml train --resume {path.parent} completes it)"
             )
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 rest = (arrays[name] for name in ("embeddings", "labels", "sources", "class_names"))
                 return cls(str(arrays["data"]), int(arrays["side"]), str(arrays["fit"]), *rest)
         except (ValueError, KeyError, OSError, EOFError, BadZipFile) as error:

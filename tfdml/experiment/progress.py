@@ -89,11 +89,11 @@ class BestWeights(keras.callbacks.Callback):
 
 
 class StopWhereDiverged(keras.callbacks.Callback):
-    """Ends a training whose loss is no number any more, before that is measured and saved."""
+    """Ends a training whose numbers are none any more, before they are measured and saved."""
 
     def on_epoch_end(self, epoch, logs=None):
-        if not np.isfinite(logs["loss"]):
+        if not all(np.isfinite(values).all() for values in (logs["loss"], *self.model.get_weights())):
             raise ValueError(
-                f"Expected the loss to stay finite, received: {logs['loss']} in epoch {epoch + 1} "
-                "(a smaller optimizer.learning_rate may help)"
+                f"Expected the loss and the weights to stay finite, received: NaN or infinity in epoch "
+                f"{epoch + 1} (a smaller optimizer.learning_rate may help)"
             )

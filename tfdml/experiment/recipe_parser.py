@@ -7,6 +7,7 @@ import itertools
 import json
 import warnings
 from argparse import ArgumentError
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -69,8 +70,7 @@ def parse_recipe(parser, arguments):
     """
     recipes, flags = _apart(arguments)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of jsonargparse, about its own future
+        with _settled():
             settings = parser.parse_args(["--recipe", "default", *recipes, *flags])
     except ArgumentError as error:
         raise ValueError(explain_error(error, _fields(parser))) from None
@@ -154,7 +154,16 @@ def recipe_text(parser, settings):
     recipe = settings.clone(with_meta=False)
     for name in set(vars(recipe)) - {field.name for field in dataclasses.fields(Recipe)}:
         del recipe[name]  # an option of the command, such as where to write
-    return parser.dump(recipe, skip_default=False, skip_none=False, skip_validation=True)
+    with _settled():
+        return parser.dump(recipe, skip_default=False, skip_none=False, skip_validation=True)
+
+
+@contextmanager
+def _settled():
+    """Without the warnings of jsonargparse about its own future."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _fields(parser):

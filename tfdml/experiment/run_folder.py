@@ -4,6 +4,7 @@ import csv
 import json
 import platform
 import shutil
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from zipfile import BadZipFile
@@ -65,9 +66,10 @@ class RunFolder:
             with written_whole(run.recipe) as part:  # last: with it, it is a run that can be resumed
                 part.write_text(recipe_text, encoding="utf-8")
         except BaseException:
-            run.environment.unlink(missing_ok=True)
-            if new and run.path.is_dir():
-                run.path.rmdir()
+            with suppress(OSError):  # the error to tell is the first
+                run.environment.unlink(missing_ok=True)
+                if new:
+                    run.path.rmdir()
             raise
         return run
 
