@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import json
 import re
 
 import h5py
@@ -36,16 +37,50 @@ def test_recipe_fields_and_their_values():
         if isinstance(value, dict):
             assert value["class_path"].rsplit(".", 1)[1] == said, field
         elif field == "augmentation":
-            assert said == "three layers" and len(value) == 3
+            assert said == f"{('no', 'one', 'two', 'three', 'four')[len(value)]} layers"
         elif field == "callbacks":
             assert said == "none" and value == []
         else:
             assert yaml.safe_load(said) == value, field
-    assert (
-        "`loss.temperature` is `0.1`" in page("recipes") and recipe["loss"]["init_args"]["temperature"] == 0.1
-    )
-    assert "`optimizer.learning_rate` is `0.0003`" in page("recipes")
-    assert recipe["optimizer"]["init_args"]["learning_rate"] == 0.0003
+    for field, argument in (("loss", "temperature"), ("optimizer", "learning_rate")):
+        value = recipe[field]["init_args"][argument]
+        assert f"`{field}.{argument}` is `{value}`" in page("recipes")
+
+
+def settings(text):
+    """What a program of ours sets: the numbers and names that the default recipe decides."""
+    patterns = {
+        "dim": r"dim=(\d+)",
+        "pooling": r'pooling="(\w+)"',
+        "temperature": r"temperature=([\d.]+)",
+        "learning_rate": r"(?:Adam\(|else )(\d[\de.-]*)",
+        "classes": r"classes_per_batch=(\d+)",
+        "images": r"images_per_class=(\d+)",
+        "image_size": r'image_size=(\d+)|"IMAGE_SIZE", "(\d+)"',
+        "epochs": r'epochs=(\d+)|"EPOCHS", "(\d+)"',
+    }
+    found = {name: re.search(pattern, text) for name, pattern in patterns.items()}
+    assert all(found.values()), found
+    return {name: next(group for group in match.groups() if group) for name, match in found.items()}
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/quick_start.md", "colab/quickstart.ipynb"])
+def test_python_does_what_the_default_recipe_does(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    if name.endswith(".ipynb"):
+        text = "\n".join("".join(cell["source"]) for cell in json.loads(text)["cells"])
+    recipe, _ = load_recipe("default")
+    said = settings(text)
+    assert float(said.pop("learning_rate")) == pytest.approx(float(recipe.optimizer.learning_rate))
+    assert float(said.pop("temperature")) == recipe.loss.temperature
+    assert said == {
+        "dim": str(recipe.embedding.dim),
+        "pooling": recipe.embedding.pooling,
+        "classes": str(recipe.sampler.classes_per_batch),
+        "images": str(recipe.sampler.images_per_class),
+        "image_size": str(recipe.image_size),
+        "epochs": str(recipe.schedule.epochs),
+    }
 
 
 LOSSES = [n for n in losses.__all__ if inspect.isclass(getattr(losses, n)) and n != "MetricLoss"]

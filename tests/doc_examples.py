@@ -9,15 +9,15 @@ from typing import NamedTuple
 
 import tfdml_command
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 # What a test changes in a page's Python: the small network, an epoch and little pictures, in place of those
 # that take minutes. Nothing else differs from what a reader copies.
 SMALLER = (
-    ('"efficientnet_lite0"', '"small_cnn"'),
-    ("epochs=10", "epochs=1"),
-    ("image_size=96", "image_size=16"),
+    (r'"efficientnet_lite0"', '"small_cnn"'),
+    (r"\bepochs=\d+", "epochs=1"),
+    (r"\bimage_size=\d+", "image_size=16"),
 )
 
 # The same for `tfdml train`, after the line's own arguments.
@@ -75,7 +75,7 @@ def smaller(block):
     """A page's Python with the budget of a test."""
     text = block.text
     for full, small in SMALLER:
-        text = text.replace(full, small)
+        text = re.sub(full, small, text)
     return block._replace(text=text)
 
 
@@ -96,8 +96,6 @@ def tfdml(words):
 
 def trained_small(words):
     """The arguments of a `tfdml train` line with the budget of a test."""
-    if "--resume" in words or "--print_config" in words or "--help" in words:
-        return words
     small = [*words, *SMALL_NETWORK, *SMALL_TRAINING]
     if "--data" in words:
         return small
