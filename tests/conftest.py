@@ -4,13 +4,23 @@ from pathlib import Path
 
 import pytest
 
+# Every field that matters: the recipes of the package may change.
 SMALL = [
     "--recipe=small_cnn",
+    "--train_on=train",
     "--image_size=16",
     "--embedding.dim=8",
+    "--loss=NTXentLoss",
+    "--loss.temperature=0.1",
+    "--optimizer=Adam",
+    "--optimizer.learning_rate=1e-3",
     "--schedule.epochs=2",
+    "--schedule.warmup_epochs=0.5",
+    "--schedule.decay=cosine",
     "--sampler.classes_per_batch=8",
     "--sampler.images_per_class=2",
+    "--evaluation.every=1",
+    "--evaluation.keep=best",
 ]
 
 

@@ -46,12 +46,13 @@ def test_another_loss_or_optimizer_starts_from_its_own_defaults(tmp_path):
     """Arguments of equal names are not those of the class before it."""
     (tmp_path / "triplet.yaml").write_text("loss: {class_path: TripletLoss, init_args: {margin: 0.2}}")
     (tmp_path / "whole.yaml").write_text(load_recipe()[1])
-    for recipe, margin in (
+    cases = (
         (load_recipe(overrides=["--loss", "TripletLoss"])[0], 0.1),
         (load_recipe(overrides=["--loss=tfdml.losses.TripletLoss", "--loss.margin=0.3"])[0], 0.3),
         (load_recipe(tmp_path / "whole.yaml", ["--loss", "TripletLoss", "--loss.margin", "0.4"])[0], 0.4),
         (load_recipe(tmp_path / "triplet.yaml")[0], 0.2),
-    ):
+    )
+    for recipe, margin in cases:
         assert recipe.loss.name == "triplet_loss" and recipe.loss.average == "nonzero"
         assert recipe.loss.margin == margin
     recipe, _ = load_recipe(overrides=["--optimizer", "SGD", "--optimizer.momentum", "0.9"])
@@ -107,12 +108,15 @@ def test_folders_and_files_are_found_from_elsewhere_too(tmp_path, monkeypatch):
         (["--seed", "-1"], r"seed to be 0 or more, received: -1"),
         (["--seed", "4294967296"], r"seed to be 4294967295 or less"),
         (["--schedule.warmup_epochs", ".nan"], r"warmup_epochs to be 0 or more, received: nan"),
-        (["--schedule.warmup_epochs", ".inf"], r"warmup_epochs to be 10 or less, received: inf"),
+        (["--schedule.warmup_epochs", ".inf"], r"warmup_epochs to be \d+ or less, received: inf"),
         (["--evaluation.recall_at", "[]"], r"recall_at to be 1 or more"),
         (["--evaluation.recall_at", "[1, 0]"], r"recall_at to be 1 or more, received: 0"),
         ([*STOP], r"monitor of EarlyStopping to be loss, .*val_map@r.*received: val_loss"),
         ([*STOP, "--callbacks.monitor=val_map@r"], r"mode of EarlyStopping to be max .*received: auto"),
-        (["--callbacks+=ReduceLROnPlateau", "--callbacks.monitor=loss"], r"schedule\.decay to be constant"),
+        (
+            ["--schedule.decay=cosine", "--callbacks+=ReduceLROnPlateau", "--callbacks.monitor=loss"],
+            r"schedule\.decay to be constant",
+        ),
         (["--loss", "TripletLoss", "--loss.margin", "NaN"], r"margin .* received: 'NaN'"),
         (["--recipe", "nope"], r"recipe to be a YAML file or one of default, .*received: 'nope'"),
     ],
