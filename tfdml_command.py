@@ -6,9 +6,10 @@ not wait for them, and their greetings can only be silenced before they load.
 
 import argparse
 import importlib
+import logging
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 COMMANDS = {
     "train": "train an embedding by a recipe, evaluate it and write a report",
@@ -21,7 +22,7 @@ COMMANDS = {
 def main(arguments=None):
     """Runs the command line and returns its exit code: 0, 2 for what the user can mend, 130 for Ctrl-C."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        with suppress(AttributeError, OSError):  # of a stream of another kind, or a file that was exchanged
             stream.reconfigure(errors="replace")  # a file's name may hold what the terminal cannot show
     chosen = parser().parse_args(arguments)
     try:
@@ -100,6 +101,7 @@ def quiet():
     os.dup2(nowhere, 2)
     try:
         yield
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its advice is for those who program it
     finally:
         sys.stderr.flush()
         os.dup2(kept, 2)
