@@ -35,10 +35,19 @@ def read_picture(path):
 
 
 def decode_picture(encoded):
-    """Pixels (RGB, uint8, `(height, width, 3)`) of the bytes of a picture file.
+    """Pixels (RGB, uint8, `(height, width, 3)`) of the bytes of a picture file: see `tfdml.data.read_picture`.
+
+    Args:
+        encoded: The bytes of the file.
 
     Raises:
         ValueError: The bytes are no picture, or only the beginning of one.
+
+    Example:
+
+    >>> import cv2
+    >>> tfdml.data.decode_picture(cv2.imencode(".png", np.zeros((2, 3), "uint8"))[1].tobytes()).shape
+    (2, 3, 3)
     """
     data = np.frombuffer(encoded, np.uint8)
     if not data.size:

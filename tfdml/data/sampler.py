@@ -16,6 +16,15 @@ class BalancedSampler:
         classes_per_batch: Classes in a batch, from 1 to the number of classes.
         images_per_class: Images of each class in a batch, 1 or more.
         seed: Integer. The same seed gives the same batches in every process. Defaults to `0`.
+
+    Attributes:
+        steps: Batches in an epoch, the same in every epoch.
+
+    Example:
+
+    >>> sampler = tfdml.data.BalancedSampler(np.array([0, 0, 0, 1, 1, 1]), 2, 2)
+    >>> sampler.steps, sampler.epoch(0).shape
+    (2, (2, 4))
     """
 
     def __init__(self, labels, classes_per_batch, images_per_class, seed=0):

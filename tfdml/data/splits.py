@@ -12,7 +12,18 @@ WAYS = ("auto", "classes", "images")
 
 @dataclass(frozen=True)
 class Splits:
-    """The parts of an image set: three sets, and what was held out of the first."""
+    """The parts of an image set, as `tfdml.data.hold_out` makes them.
+
+    Attributes:
+        train, validation, test: An `ImageSet` each.
+        by: What was held out of the first: `"classes"` or `"images"`.
+
+    Example:
+
+    >>> splits = tfdml.data.hold_out(tfdml.data.load("emoji"), test=0.2, validation=0.2)
+    >>> sum(map(len, (splits.train, splits.validation, splits.test))) == len(tfdml.data.load("emoji"))
+    True
+    """
 
     train: ImageSet
     validation: ImageSet
