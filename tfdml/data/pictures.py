@@ -35,7 +35,7 @@ def read_picture(path):
 
 
 def decode_picture(encoded):
-    """Pixels (RGB, uint8, `(height, width, 3)`) of the bytes of a picture file: see `tfdml.data.read_picture`.
+    """Pixels (RGB, uint8, `(height, width, 3)`) of a picture file's bytes: see `read_picture`.
 
     Args:
         encoded: The bytes of the file.
