@@ -8,6 +8,7 @@ import argparse
 import importlib
 import logging
 import os
+import re
 import sys
 from contextlib import contextmanager, suppress
 
@@ -49,8 +50,12 @@ def mendable(error):
 
 def one_line(error):
     """The message of an error and its notes, without line breaks."""
-    texts = [getattr(error, "message", None) or str(error) or type(error).__name__]
-    return " ".join(" ".join([*texts, *getattr(error, "__notes__", ())]).split())
+    text = getattr(error, "message", None) or str(error) or type(error).__name__
+    if type(error).__module__.startswith("tensorflow."):
+        # An error that came up in the data pipeline stands within, between two traces of the stack.
+        inner = re.search(r"^\w*(?:Error|Exception): (.+)$", text, re.MULTILINE)
+        text = inner[1] if inner else text
+    return " ".join(" ".join([text, *getattr(error, "__notes__", ())]).split())
 
 
 class Parser(argparse.ArgumentParser):

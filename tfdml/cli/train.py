@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tfdml import experiment
 from tfdml.cli.tables import print_figures
+from tfdml.experiment.files import is_about_files
 from tfdml.experiment.progress import seconds
 
 
@@ -53,7 +54,7 @@ def _watched(folder, work):
         hint = f"To go on: tfdml train --resume {folder}" if resumable else "Nothing was written."
         print(f"\nInterrupted. {hint}", file=sys.stderr)
         raise
-    except OSError as error:  # a full disk, or pictures out of reach
-        if experiment.RunFolder(folder).recipe.is_file():
+    except Exception as error:  # a full disk, or pictures out of reach
+        if is_about_files(error) and experiment.RunFolder(folder).recipe.is_file():
             error.add_note(f"(tfdml train --resume {folder} goes on)")
         raise
