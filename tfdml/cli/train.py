@@ -15,6 +15,7 @@ def run(arguments):
     """Trains by a recipe, or goes on with a run that was interrupted."""
     parser = experiment.recipe_parser(
         prog="tfdml train",
+        usage="tfdml train [--recipe RECIPE] [--FIELD VALUE ...] [--out RUN], or tfdml train --resume RUN",
         description="Train an embedding by a recipe, evaluate it on unseen classes and write a report. "
         "What is not said is as in the recipe called default; --print_config shows everything.",
     )

@@ -121,6 +121,8 @@ def _callbacks(run, recipe, splits, notes):
     if not trial.possible:
         notes("Nothing is measured while training: too few pictures are held for validation.")
         return [], []
+    if recipe.train_on == "trainval":
+        notes("Validation images are trained on too: their figures tell nothing of unseen classes.")
     gallery = None
     if trial.gallery is not None:
         gallery = trial.gallery.ordered_batches(image_size=recipe.image_size, index=False)
