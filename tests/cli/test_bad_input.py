@@ -169,6 +169,8 @@ def test_a_run_folder_that_exists(refused, photos, small, run, tmp_path):
 
 def test_an_export_without_a_trained_model(refused, run, tmp_path):
     shutil.copy(run / "recipe.yaml", tmp_path)
+    assert "it has no environment.json" in refused("train", "--resume", tmp_path)
+    shutil.copy(run / "environment.json", tmp_path)
     for command in (["export"], ["evaluate"]):
         assert "no model.keras; tfdml train --resume" in refused(*command, tmp_path)
     shutil.copy(run / "model.keras", tmp_path)

@@ -9,7 +9,9 @@ import pytest
 import tensorflow as tf
 
 from tfdml import data
-from tfdml.experiment import RunFolder, export, find_similar
+from tfdml.experiment import RunFolder, export, find_similar, load_recipe
+from tfdml.experiment.building import build_model
+from tfdml.experiment.evaluation import embed_with
 from tfdml.experiment.exporting import decode
 from tfdml.experiment.gallery import Gallery
 
@@ -151,11 +153,30 @@ def test_export_and_search_agree_on_an_encoded_picture(run, photos, tmp_path):
     """Pictures that are larger than the gallery's: the graph shrinks them as the data room did."""
     loaded = tf.saved_model.load(export(run, tmp_path / "model"))
     gallery = Gallery.load(RunFolder(run).gallery)
-    for path in sorted(photos.rglob("*.png"))[::11]:
+    for path in sorted(photos.rglob("*.png"))[::22]:
         (match,) = find_similar(run, path, k=1)
         embedding = loaded.embed_bytes(tf.constant([path.read_bytes()])).numpy()
         nearest = np.linalg.norm(gallery.embeddings - embedding, axis=1).argmin()
         assert gallery.name(nearest) == match.class_name and nearest == match.place
+
+
+def test_the_embedded_set_is_found_by_its_encoded_pictures(tmp_path):
+    """The emoji as a gallery, by a network that need not have learned anything."""
+    recipe, text = load_recipe("small_cnn", ["--image_size=16", "--embedding.dim=8"])
+    run, emoji = RunFolder.create(tmp_path / "run", text), data.load("emoji", "all")
+    model = build_model(recipe)
+    run.save_model(model)
+    Gallery.of(recipe, emoji, embed_with(model)(emoji)).save(run.gallery)
+    loaded = tf.saved_model.load(export(run.path))
+    places = [3, 1000, 5000]
+    for place in places:
+        assert cv2.imwrite(str(tmp_path / f"{place}.png"), emoji.images([place])[0][..., ::-1])
+    encoded = [(tmp_path / f"{place}.png").read_bytes() for place in places]
+    apart = loaded.embed_bytes(tf.constant(encoded))[:, None] - loaded.gallery[None]
+    nearest = np.linalg.norm(apart, axis=2).argmin(axis=1)
+    matches = [find_similar(run.path, tmp_path / f"{place}.png", k=1)[0] for place in places]
+    assert nearest.tolist() == [match.place for match in matches] == places
+    assert [match.class_name for match in matches] == [emoji.class_names[emoji.labels[p]] for p in places]
 
 
 def test_a_jpeg_is_decoded_as_the_data_room_does(encoded):

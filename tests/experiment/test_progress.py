@@ -50,7 +50,7 @@ def test_nothing_moves_in_a_pipe(live, capsys):
 
 
 def test_durations_read_well():
-    assert [seconds(t) for t in (0.04, 59.9, 60, 200)] == ["0.0 s", "59.9 s", "1 min 0 s", "3 min 20 s"]
+    assert [seconds(t) for t in (0.04, 59.9, 60, 119.7)] == ["0.0 s", "59.9 s", "1 min 0 s", "2 min 0 s"]
 
 
 def test_the_best_weights_are_those_of_the_largest_figure(tmp_path):

@@ -66,7 +66,10 @@ class Progress(keras.callbacks.Callback):
 
 def seconds(duration):
     """A duration as a person says it."""
-    return f"{duration:.1f} s" if duration < 60 else f"{duration // 60:.0f} min {duration % 60:.0f} s"
+    if duration < 60:
+        return f"{duration:.1f} s"
+    minutes, rest = divmod(round(duration), 60)
+    return f"{minutes} min {rest} s"
 
 
 class BestWeights(keras.callbacks.Callback):

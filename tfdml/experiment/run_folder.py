@@ -81,10 +81,11 @@ class RunFolder:
             ValueError: There is none.
         """
         run = cls(path)
-        if not run.recipe.is_file():
-            raise ValueError(
-                f"Expected run to be the folder of a run, received: {path} (it has no recipe.yaml)"
-            )
+        for file in (run.recipe, run.environment):
+            if not file.is_file():
+                raise ValueError(
+                    f"Expected run to be the folder of a run, received: {path} (it has no {file.name})"
+                )
         return run
 
     def load_recipe(self):
