@@ -267,6 +267,8 @@ def test_is_traced_once_whatever_the_batch_holds(make):
         pytest.param(np.zeros((4, 2, 2), int), id="three axes"),
         pytest.param(np.int64(3), id="one number"),
         pytest.param(np.zeros(5, int), id="too many"),
+        pytest.param(np.array([[3, 7], [3, 8], [4, 1], [4, 2]]), id="rows that are not one-hot"),
+        pytest.param(np.full((4, 3), 0.4), id="soft rows"),
     ],
 )
 def test_other_labels_are_refused(make, labels):

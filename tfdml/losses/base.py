@@ -1,6 +1,7 @@
 """The base of every loss on embeddings."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from tfdml.losses.arguments import check_name
@@ -92,13 +93,22 @@ class MetricLoss(keras.losses.Loss):
 
 def integer_labels(labels):
     """Labels `(batch,)` from integers `(batch,)` or `(batch, 1)`, or from one-hot rows."""
-    labels = ops.convert_to_tensor(labels)
+    given, labels = labels, ops.convert_to_tensor(labels)
     dtype = keras.backend.standardize_dtype(labels.dtype)
-    if len(labels.shape) == 2 and labels.shape[1] != 1:
+    rows = len(labels.shape) == 2 and labels.shape[1] != 1
+    if rows and is_one_hot(given):
         return ops.argmax(labels if dtype != "bool" else ops.cast(labels, "int32"), axis=1)
-    if len(labels.shape) not in (1, 2) or "int" not in dtype:
+    if rows or len(labels.shape) not in (1, 2) or "int" not in dtype:
         raise ValueError(
             "Expected labels to be integers of shape (batch,) or (batch, 1), or one-hot rows, "
             f"received: {dtype} of shape {tuple(labels.shape)}"
         )
     return labels[:, 0] if len(labels.shape) == 2 else labels
+
+
+def is_one_hot(rows):
+    """Whether rows are one-hot. Only arrays can be looked into: a tensor may have no values yet."""
+    if not isinstance(rows, np.ndarray | list | tuple):
+        return True
+    rows = np.asarray(rows)
+    return bool(((rows == 0) | (rows == 1)).all() and (rows.sum(axis=1) == 1).all())
