@@ -34,9 +34,9 @@ def scheduled(optimizer, schedule, steps):
     return type(optimizer).from_config(config)
 
 
-def training_batches(recipe, image_set, epoch, note=print):
+def training_batches(recipe, image_set, epoch):
     """The batches of epoch `epoch` and of those after it, and their number an epoch."""
-    classes, images = batch_shape(recipe.sampler, image_set, note)
+    classes, images = batch_shape(recipe.sampler, image_set)
     options = {
         "seed": recipe.seed,
         "augment": recipe.augmentation,
@@ -47,7 +47,7 @@ def training_batches(recipe, image_set, epoch, note=print):
     return image_set.balanced_batches(classes, images, start_batch=epoch * steps, **options), steps
 
 
-def batch_shape(sampler, image_set, note=print):
+def batch_shape(sampler, image_set, note=lambda sentence: None):
     """Classes and images of each in a batch: the recipe's, or about as many images of fewer classes."""
     classes, images = sampler.classes_per_batch, sampler.images_per_class
     if classes <= image_set.num_classes:

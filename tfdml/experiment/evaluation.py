@@ -21,7 +21,12 @@ class Trial:
     @classmethod
     def of(cls, splits, part="test"):
         """Held-out classes are searched among themselves; held-out images among the training images."""
-        return cls(getattr(splits, part), None if splits.by == "classes" else splits.train)
+        queries = getattr(splits, part)
+        if splits.by == "classes":
+            return cls(queries, None)
+        # Validation images may be trained on, but no image may find itself.
+        others = np.isin(splits.train.rows, queries.rows, invert=True)
+        return cls(queries, splits.train.subset(np.flatnonzero(others)))
 
     @property
     def possible(self):

@@ -19,7 +19,8 @@ def export(path, out=None, k=8):
     signatures too (`embed_uint8` and `search_uint8` for bytes of pixels).
 
     - `embed(images)`: float32 or uint8 `(batch, height, width, 3)`, RGB from 0 to 255, to embeddings.
-    - `embed_bytes(encoded)`: strings `(batch,)`, each a PNG, JPEG, BMP or GIF file, to embeddings.
+    - `embed_bytes(encoded)`: strings `(batch,)`, each a PNG, JPEG or BMP file, to embeddings. TensorFlow does
+      not turn a JPEG as its camera was held: turn it before.
     - `search(images)`: the `k` nearest pictures of the gallery, a dictionary of `(batch, k)`: `ids` (places
       in the gallery), `labels`, `class_names` and `distances` (Euclidean).
 

@@ -55,7 +55,7 @@ def _report(run, recipe, splits, trained, results, notes):
         gallery_images=gallery.images if gallery else None,
         gallery_labels=gallery.labels if gallery else None,
         results=results,
-        history=run.read_history(),
+        history=[{**row, "epoch": row["epoch"] + 1} for row in run.read_history()],  # counted from 1 there
         facts=[
             ("data", recipe.data),
             ("trained on", f"{len(splits.train)} images of {splits.train.num_classes} classes"),
@@ -82,14 +82,14 @@ def evaluate(path, part="test"):
         A dictionary of figures by model: `"trained"` and `"raw pixels"`.
 
     Raises:
-        ValueError: The run has no trained model.
+        ValueError: The run has no trained model, or its data have changed.
     """
     if part not in ("test", "validation"):
         raise ValueError(f"Expected part to be 'test' or 'validation', received: {part!r}")
     run = RunFolder.open(path)
     model = run.load_model()
     recipe, _ = run.load_recipe()
-    trial = Trial.of(open_data(recipe, note=lambda _: None)[1], part)
+    trial = Trial.of(open_data(recipe, lambda _: None, run.read_split())[1], part)
     if not trial.possible:
         raise ValueError(f"Expected {part} to hold two pictures of a class, received: {trial.queries}")
     embeds = {"trained": embed_with(model), "raw pixels": embed_pixels}

@@ -23,6 +23,7 @@ class RunFolder:
     Attributes:
         recipe: `recipe.yaml`, the whole recipe as it was resolved.
         environment: `environment.json`, the versions of Python and of the packages, backend and precision.
+        split: `split.json`, which of a user's own pictures were trained on and which were held out.
         state: `state/`, what an interrupted training goes on from; gone when the run is complete.
         model: `model.keras`, the trained network.
         gallery: `gallery.npz`, the embeddings that a search looks through.
@@ -36,6 +37,7 @@ class RunFolder:
         self.path = Path(path)
         self.recipe = self.path / "recipe.yaml"
         self.environment = self.path / "environment.json"
+        self.split = self.path / "split.json"
         self.state = self.path / "state"
         self.model = self.path / "model.keras"
         self.gallery = self.path / "gallery.npz"
@@ -128,6 +130,10 @@ class RunFolder:
             return []
         with self.history.open(newline="", encoding="utf-8") as file:
             return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+
+    def read_split(self):
+        """What `split.json` holds, or `None` where there is no such file: the data has its own split."""
+        return json.loads(self.split.read_text(encoding="utf-8")) if self.split.is_file() else None
 
     def write_json(self, path, value):
         """Writes a JSON file whole or not at all."""

@@ -5,7 +5,7 @@ import numpy as np
 
 from tfdml.callbacks import Backup, RetrievalEvaluation
 from tfdml.experiment import building
-from tfdml.experiment.datasets import open_data
+from tfdml.experiment.datasets import open_data, split_of
 from tfdml.experiment.evaluation import Trial
 from tfdml.experiment.finishing import finish
 from tfdml.experiment.progress import BestWeights, Progress, StopWhereDiverged
@@ -38,6 +38,7 @@ def train(recipe, recipe_text, out, note=print, verbose="auto"):
     _check(recipe, opened[1])
     model = building.build_model(recipe)  # before there is a folder: what is wrong with it leaves none
     run = RunFolder.create(out, recipe_text)
+    _keep_split(run, recipe, opened)
     notes.tell(f"Run folder: {run.path}")
     return _train(run, recipe, opened, model, notes, verbose)
 
@@ -51,6 +52,9 @@ def resume(path, note=print, verbose="auto"):
 
     Returns:
         The `RunFolder`.
+
+    Raises:
+        ValueError: There is no run, or its data or recipe have changed.
     """
     run = RunFolder.open(path)
     if run.report.is_file() and not run.state.exists():
@@ -59,13 +63,25 @@ def resume(path, note=print, verbose="auto"):
     run.tidy()
     notes = _Notes(note)
     recipe, _ = run.load_recipe()
-    opened = open_data(recipe, notes)
+    opened = open_data(recipe, notes, run.read_split())
+    _keep_split(run, recipe, opened)
     model = None if run.model.is_file() else building.build_model(recipe)
     return _train(run, recipe, opened, model, notes, verbose)
 
 
+def _keep_split(run, recipe, opened):
+    split = split_of(recipe, *opened)
+    if split and not run.split.is_file():
+        run.write_json(run.split, split)
+
+
 def _train(run, recipe, opened, model, notes, verbose):
     whole, splits = opened
+    building.batch_shape(recipe.sampler, splits.train, notes)
+    if not Trial.of(splits, "validation").possible:
+        notes("Nothing is measured while training: too few pictures are held for validation.")
+    elif recipe.train_on == "trainval":
+        notes("Validation images are trained on too: their figures tell nothing of unseen classes.")
     if not run.model.is_file():
         _fit(run, recipe, model, splits, notes, verbose)
         run.save_model(model)
@@ -75,9 +91,9 @@ def _train(run, recipe, opened, model, notes, verbose):
 
 
 def _fit(run, recipe, model, splits, notes, verbose):
-    monitors, rivals = _callbacks(run, recipe, splits, notes)
+    monitors, rivals = _callbacks(run, recipe, splits)
     backup = Backup(run.state, [*monitors, *recipe.callbacks, *rivals])
-    batches, steps = building.training_batches(recipe, splits.train, backup.epoch, notes)
+    batches, steps = building.training_batches(recipe, splits.train, backup.epoch)
     model.compile(building.scheduled(recipe.optimizer, recipe.schedule, steps), loss=recipe.loss)
     epochs = recipe.schedule.epochs
     notes.tell(
@@ -115,14 +131,11 @@ def _fit(run, recipe, model, splits, notes, verbose):
         )
 
 
-def _callbacks(run, recipe, splits, notes):
+def _callbacks(run, recipe, splits):
     """The callback that measures while training, and the one that keeps the best weights."""
     trial = Trial.of(splits, "validation")
     if not trial.possible:
-        notes("Nothing is measured while training: too few pictures are held for validation.")
         return [], []
-    if recipe.train_on == "trainval":
-        notes("Validation images are trained on too: their figures tell nothing of unseen classes.")
     gallery = None
     if trial.gallery is not None:
         gallery = trial.gallery.ordered_batches(image_size=recipe.image_size, index=False)

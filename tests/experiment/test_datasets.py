@@ -1,0 +1,66 @@
+import json
+
+import numpy as np
+import pytest
+
+from tfdml.experiment import RunFolder, evaluate, load_recipe
+from tfdml.experiment.datasets import open_data, split_of
+from tfdml.experiment.evaluation import Trial
+
+
+@pytest.fixture
+def opened(write_photos, tmp_path, small):
+    """A function: recipe, whole and splits of a folder of few classes, or of many."""
+
+    def open_(classes, *overrides):
+        folder = write_photos(tmp_path / "photos", classes)
+        recipe, _ = load_recipe("small_cnn", [*small[1:], f"--data={tmp_path / 'photos'}", *overrides])
+        return recipe, *open_data(recipe, note=lambda _: None), folder
+
+    return open_
+
+
+def paths(image_set):
+    return {source.rsplit("photos", 1)[1] for source in image_set.sources}
+
+
+@pytest.mark.parametrize("classes", [4, 21])
+def test_pictures_added_since_leave_the_split_as_it_was(opened, write_photos, tmp_path, classes):
+    recipe, whole, splits, folder = opened(classes)
+    split = json.loads(json.dumps(split_of(recipe, whole, splits)))
+    write_photos(tmp_path / "more", classes + 2)
+    for added in (f"class {classes:02d}", f"class {classes + 1:02d}"):
+        (tmp_path / "more" / added).rename(folder / f"a new {added}")  # first by name: all labels move
+    notes = []
+    whole_now, now = open_data(recipe, notes.append, split)
+    assert len(whole_now) == len(whole) and now.by == splits.by
+    for part in ("train", "validation", "test"):
+        assert paths(getattr(now, part)) == paths(getattr(splits, part))
+    assert any("10 pictures that came after the run was made" in note for note in notes)
+
+
+def test_a_picture_that_is_gone_is_named(opened):
+    recipe, whole, splits, folder = opened(4)
+    split = split_of(recipe, whole, splits)
+    (folder / "class 02" / "1.png").unlink()
+    with pytest.raises(ValueError, match=r"the 20 pictures that the run was made with.* class 02/1\.png"):
+        open_data(recipe, lambda _: None, split)
+
+
+def test_the_embedded_set_has_its_own_split(small):
+    recipe, _ = load_recipe("small_cnn", small[1:])
+    assert split_of(recipe, *open_data(recipe, lambda _: None)) is None
+
+
+def test_a_run_keeps_its_split(run):
+    split = RunFolder(run).read_split()
+    assert split["by"] == "classes" and all(split[part] for part in ("train", "validation", "test"))
+    figures = json.loads((run / "metrics.json").read_text())["test"]["trained"]
+    assert evaluate(run)["trained"]["map@r"] == pytest.approx(figures["map@r"], abs=1e-6)
+
+
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_no_image_is_in_its_own_gallery(opened, part):
+    _, _, splits, _ = opened(4, "--train_on=trainval", "--hold_out.validation=0.2")
+    trial = Trial.of(splits, part)
+    assert len(trial.queries) and not np.isin(trial.queries.rows, trial.gallery.rows).any()
