@@ -86,7 +86,9 @@ def test_a_run_that_cannot_go_on_says_how_to(results):
         _, error, files = results[attempt]
         assert "--resume" in error
         assert {"environment.json", "recipe.yaml", "metrics.csv"} <= set(files)
-        assert all(name.startswith(("logs", "environment", "recipe", "metrics.csv")) for name in files)
+        assert all(
+            name.startswith(("logs", "environment", "recipe", "split", "metrics.csv")) for name in files
+        )
 
 
 def test_with_room_again_it_completes(results):

@@ -17,6 +17,7 @@ def test_a_complete_run_holds_what_is_needed_to_know_and_repeat_it(run, photos):
     assert {path.name for path in run.iterdir()} == {
         "recipe.yaml",
         "environment.json",
+        "split.json",
         "model.keras",
         "gallery.npz",
         "metrics.csv",
