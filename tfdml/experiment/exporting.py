@@ -45,8 +45,7 @@ def export(path, out=None, k=8):
         raise ValueError(
             f"Expected KERAS_BACKEND to be tensorflow for an export, received: {keras.backend.backend()}"
         )
-    recipe, _ = run.load_recipe()
-    served = Served(run.load_model(), Gallery.load(run.gallery), recipe.fit, k)
+    served = Served(run.load_model(), Gallery.load(run.gallery), k)
     with written_whole(out) as part:
         tf.saved_model.save(served, str(part), signatures=served.signatures())
     return out
@@ -58,13 +57,12 @@ class Served(tf.Module):
     Args:
         model: Keras model from images to embeddings.
         gallery: The `Gallery` to search.
-        fit: How a picture becomes a square.
         k: Neighbours to find.
     """
 
-    def __init__(self, model, gallery, fit, k):
+    def __init__(self, model, gallery, k):
         super().__init__()
-        self._fit, self._k = fit, min(k, len(gallery.labels))
+        self._fit, self._k = gallery.fit, min(k, len(gallery.labels))
         # In a closure, where TensorFlow does not find a Keras model to save in Keras' way.
         self._network = lambda images: model(images, training=False)
         self._side, self._size = gallery.side, model.input_shape[1]
