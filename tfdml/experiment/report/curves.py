@@ -74,7 +74,7 @@ def _chart(name, series, unit):
         parts.append(_label(LEFT - 8, up(level) + 4, f"{level:.10g}", "end"))
     epochs = [x for x in ticks(first, last, 7) if first <= x <= last and x == int(x)] or [first]
     parts += [_label(across(x), HEIGHT - BOTTOM + 18, f"{x:g}", "middle") for x in epochs]
-    parts.append(_label(LEFT + (WIDTH - LEFT - RIGHT) / 2, HEIGHT - 2, "Epoch", "middle"))
+    parts.append(_label(LEFT + (WIDTH - LEFT - RIGHT) / 2, HEIGHT - 6, "Epoch", "middle"))
     for position, line in enumerate(series.values(), 1):
         at = [(f"{across(x):.1f}", f"{up(y):.1f}") for x, y in line]
         if len(at) > 1:
