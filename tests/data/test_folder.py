@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import cv2
@@ -63,6 +64,19 @@ def test_reads_again_what_memory_has_no_room_for(photos):
     assert cached(store, budget=9 * 8 * 8 * 3) is not store
     assert cached(store, budget=9 * 8 * 8 * 3 - 1) is store
     assert store.read([4, 0, 4])[:, 0, 0, 0].tolist() == [61, 0, 61]
+
+
+def test_a_folder_that_may_not_be_read_is_no_empty_one(photos, monkeypatch):
+    whole = os.scandir
+
+    def scandir(path):
+        if "bees" in str(path):
+            raise PermissionError(13, "Permission denied", str(path))
+        return whole(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(PermissionError, match="bees"):
+        from_folder(photos, size=8)
 
 
 def test_refuses_a_missing_folder(tmp_path):

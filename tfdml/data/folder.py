@@ -76,7 +76,11 @@ def _visible_folder(path):
 
 
 def _pictures(folder):
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    def refuse(error):
+        raise error  # a folder that may not be read is not an empty one
+
+    files = (Path(parent, name) for parent, _, names in os.walk(folder, onerror=refuse) for name in names)
+    return sorted(file for file in files if file.suffix.lower() in SUFFIXES)
 
 
 def _readable(store, paths, size, fit, on_skip):
