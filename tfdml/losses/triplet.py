@@ -94,6 +94,7 @@ class TripletLoss(MetricLoss):
 
 
 def check_margin(margin):
+    """The margin, if it is a number from 0."""
     if isinstance(margin, str):
         raise ValueError(f"Expected margin to be a number of at least 0 or 'soft', received: {margin!r}")
     return check_number("margin", margin, minimum=0)

@@ -54,6 +54,7 @@ def clustering(embeddings, labels, clusters=None, seed=0):
 
 
 def pairwise_f1(labels, assigned):
+    """F1 of "in one cluster" as a guess of "of one class", over all pairs of samples."""
     from sklearn.metrics.cluster import pair_confusion_matrix
 
     (_, false_positive), (false_negative, true_positive) = pair_confusion_matrix(labels, assigned).tolist()

@@ -37,4 +37,5 @@ def label_array(values, samples, name="labels"):
 
 
 def is_one_hot(rows):
+    """Whether each row has a single 1 among zeros."""
     return bool(((rows == 0) | (rows == 1)).all() and (rows.sum(axis=1) == 1).all())

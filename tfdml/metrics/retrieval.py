@@ -125,6 +125,7 @@ def retrieval_per_query(
 
 
 def checked(recall_at, distance, tile):
+    """The arguments of a retrieval as they are used, or an error that names the wrong one."""
     ranks = np.asarray(recall_at)
     if ranks.ndim != 1 or not np.issubdtype(ranks.dtype, np.integer) or (ranks < 1).any():
         raise ValueError(f"Expected recall_at to be integers above 0, received: {recall_at!r}")
@@ -207,6 +208,7 @@ def level_counts(row, relevant):
 
 
 def above_and_tied(items, levels):
+    """How many of the sorted `items` lie above each level, and how many at it."""
     above = len(items) - np.searchsorted(items, levels, side="right")
     return above, len(items) - np.searchsorted(items, levels, side="left") - above
 
@@ -235,4 +237,5 @@ def block_figures(counts, ranks, harmonic):
 
 
 def cores():
+    """Number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

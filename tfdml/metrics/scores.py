@@ -36,5 +36,6 @@ def scaled(x, largest):
 
 
 def squared_norms(x):
+    """Squared lengths of the rows."""
     # Not einsum: its order of summation depends on where a row lies in memory, and would break ties.
     return np.sum(np.square(x), axis=1, keepdims=True)

@@ -68,6 +68,7 @@ def nearest_neighbors(queries, gallery, k, *, distance="euclidean", exclude=None
 
 
 def check(k, distance, tile):
+    """Refuses arguments that no search could use."""
     for name, value in ("k", k), ("tile", tile):
         if not (isinstance(value, int | np.integer) and value > 0):
             raise ValueError(f"Expected {name} to be an integer above 0, received: {value!r}")

@@ -22,6 +22,7 @@ def text(value):
 
 
 def join(parts):
+    """Markup of several parts, one after another."""
     return Markup("".join(text(part) for part in parts))
 
 
@@ -58,4 +59,5 @@ def thumbnail(pixels, alt, **attributes):
 
 
 def section(identity, heading, *children):
+    """A part of the page with its heading."""
     return tag("section", tag("h2", heading), *children, id=identity)

@@ -25,6 +25,7 @@ REFERENCE = "untrained"
 
 
 def figure_name(key):
+    """Name of a figure as a person reads it."""
     if key in FIGURES:
         return FIGURES[key][0]
     return f"R@{key.removeprefix('recall@')}" if key.startswith("recall@") else key
@@ -40,6 +41,7 @@ def number(value):
 
 
 def percent(value):
+    """A share as per cent, as text."""
     return f"{100 * value:.1f}"
 
 
