@@ -1,4 +1,5 @@
 import json
+import pickle
 
 import cv2
 import h5py
@@ -34,6 +35,12 @@ def test_reads_what_was_written(path):
     assert image_set.labels.tolist() == [0, 0, 1, 1] and image_set.class_names == ["ant", "bée"]
     assert image_set.sources == ["me", "you", "me", "you"]
     assert splits.tolist() == ["train", "train", "test", "test"]
+
+
+def test_another_process_opens_the_file_for_itself(path):
+    image_set, _ = open_hdf5(path)
+    image_set.images([0])  # opens it here
+    assert np.array_equal(pickle.loads(pickle.dumps(image_set)).images(), pictures())
 
 
 def replace(name, value):

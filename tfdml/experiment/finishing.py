@@ -7,7 +7,6 @@ import numpy as np
 from tfdml.experiment.building import build_model
 from tfdml.experiment.datasets import open_data
 from tfdml.experiment.evaluation import Trial, embed_pixels, embed_trial, embed_with
-from tfdml.experiment.files import written_whole
 from tfdml.experiment.gallery import Gallery
 from tfdml.experiment.report import ReportData, write_report
 from tfdml.experiment.run_folder import RunFolder
@@ -36,8 +35,7 @@ def finish(run, recipe, whole, splits, notes):
     held_out = {"by": splits.by, "images": len(trial.queries), "classes": trial.queries.num_classes}
     run.write_json(run.metrics, {"test": results, "held_out": held_out, "notes": list(notes)})
     notes.tell("Writing the report.")
-    with written_whole(run.report) as part:
-        write_report(part, _report(run, recipe, splits, trained, results, notes))
+    write_report(run.report, _report(run, recipe, splits, trained, results, notes))
 
 
 def _report(run, recipe, splits, trained, results, notes):

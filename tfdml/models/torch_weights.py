@@ -66,7 +66,7 @@ def read_torch_weights(path, sha256=None):
 
 
 class _Refused(Exception):
-    pass
+    """The file asks for more than a state dict needs."""
 
 
 class _Name(NamedTuple):

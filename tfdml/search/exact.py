@@ -77,12 +77,14 @@ def check(k, distance, tile):
 
 
 def as_float(*tensors):
+    """Tensors of one float type, float32 at least."""
     tensors = [ops.convert_to_tensor(x) for x in tensors]
     dtype = keras.backend.result_type(*(x.dtype for x in tensors), "float32")
     return [ops.cast(x, dtype) for x in tensors]
 
 
 def unit_rows(x):
+    """Rows of length 1; a row of zeros stays as it is."""
     # Divided by the largest entry first: squares of huge or tiny entries do not fit into float32.
     largest = ops.max(ops.abs(x), axis=1, keepdims=True, initial=0)
     x = x / ops.where(largest > 0, largest, 1)

@@ -1,8 +1,8 @@
 """The page as a whole, and the file."""
 
-import os
 from pathlib import Path
 
+from tfdml.experiment.files import written_whole
 from tfdml.experiment.report.atlas import atlas
 from tfdml.experiment.report.confused import confused_classes
 from tfdml.experiment.report.curves import curves
@@ -38,13 +38,8 @@ def write_report(path, data):
     path = Path(path)
     # A folder's name on disk may hold bytes that are no text; they show as question marks.
     content = report_html(data).encode("utf-8", "replace")
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
+    with written_whole(path) as part:
+        part.write_bytes(content)
     return path
 
 
