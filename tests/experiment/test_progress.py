@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from tfdml.experiment.files import remove_parts, written_whole
+from tfdml.data.files import remove_parts, written_whole
 from tfdml.experiment.progress import BestWeights, Progress, seconds
 
 

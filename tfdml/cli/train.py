@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tfdml import experiment
 from tfdml.cli.tables import print_figures
-from tfdml.experiment.files import is_about_files
+from tfdml.data.files import is_about_files
 from tfdml.experiment.progress import seconds
 
 

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfdml import data, search
-from tfdml.experiment.files import written_whole
+from tfdml.data.files import written_whole
 from tfdml.experiment.gallery import Gallery
 from tfdml.experiment.run_folder import RunFolder
 

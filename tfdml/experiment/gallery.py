@@ -7,7 +7,7 @@ import numpy as np
 
 from tfdml import data
 from tfdml.data.catalog import NAMES
-from tfdml.experiment.files import written_whole
+from tfdml.data.files import written_whole
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from zipfile import BadZipFile
 
 import keras
 
-from tfdml.experiment.files import remove_parts, written_whole
+from tfdml.data.files import remove_parts, written_whole
 from tfdml.experiment.recipe_parser import load_recipe
 
 _PACKAGES = ("tfdml", "keras", "tensorflow", "numpy", "h5py", "opencv-python-headless", "scikit-learn")

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from tfdml import data, search
-from tfdml.experiment.files import written_whole
+from tfdml.data.files import written_whole
 from tfdml.experiment.gallery import Gallery
 from tfdml.experiment.run_folder import RunFolder
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tfdml.experiment.files import written_whole
+from tfdml.data.files import written_whole
 from tfdml.experiment.report.atlas import atlas
 from tfdml.experiment.report.confused import confused_classes
 from tfdml.experiment.report.curves import curves
