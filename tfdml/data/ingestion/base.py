@@ -1,0 +1,305 @@
+"""The run of an ingestion, which each image set fills with what is its own."""
+
+import json
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from tfdml.data.archives import unpack
+from tfdml.data.files import remove, remove_parts, written_whole
+from tfdml.data.ingestion.building import Building
+from tfdml.data.ingestion.picturing import Picturing
+from tfdml.data.ingestion.selection import select
+from tfdml.data.locations import data_dir
+
+MAX_SKIPPED = 100
+
+
+class DatasetIngestion:
+    """Turns the downloaded files of an image set into one HDF5 file.
+
+    A subclass gives `info`, `get_classes` and `get_samples`, and where the set wants it otherwise
+    `decompress`, `get_test_samples`, `payloads` and `prepare`. A run that was killed goes on where it
+    stopped when it is started again, and ends with the same file, byte for byte; the file appears when it is
+    whole.
+
+    Args:
+        directory: Folder of image sets; the downloaded files are in its subfolder named as the set.
+            Defaults to the variable `TFDML_DATA`, or `~/.tfdml/data`.
+        out: HDF5 file to write. Defaults to `NAME.hdf5` in `directory`, with the number of classes in the
+            name where some are drawn.
+        n: Number of classes to draw at random, from the two sides of the retrieval split in proportion.
+            Defaults to all.
+        seed: Decides which classes are drawn. Defaults to `0`.
+        size: Side of the pictures in pixels, 1 to 4096. Defaults to what suits the set.
+        fit: `"crop"` (shorter side to the size, the middle of the other), `"pad"` (longer side to the size,
+            the rest white) or `"stretch"` (proportions lost). Defaults to `"crop"`.
+        encoding: `"raw"` pixels, which are fast to read, or `"jpeg"` or `"png"`, which are small.
+            Defaults to `"raw"`.
+        channels: `"last"` or `"first"`. Defaults to `"last"`.
+        fuel: Whether to write the layout of the first converters, for programs that read it with Fuel:
+            256x256 pixels stretched, channels first, and the labels that the publishers gave, unless
+            classes are drawn. Defaults to `False`.
+        max_skipped: Pictures that may be unreadable; they are named in the report and left out.
+            Defaults to `100`.
+        keep_unpacked: Whether to leave the unpacked files, for the next ingestion. Defaults to `False`.
+        workers: Threads. Defaults to the number of cores.
+        note: Function called with each sentence that the user should know.
+        progress: Function called with the number of pictures that are done and of all.
+
+    Example:
+
+    >>> class Stripes(tfdml.data.DatasetIngestion):
+    ...     info = tfdml.data.SetInfo("stripes", "Stripes", 4, 2, "CC0", "", "", image_size=8)
+    ...
+    ...     def get_classes(self):
+    ...         return {"h": "horizontal", "v": "vertical"}
+    ...
+    ...     def get_samples(self):
+    ...         return [tfdml.data.Sample(side, f"{side}{i}") for side in "hv" for i in range(2)]
+    ...
+    ...     def payloads(self, samples):
+    ...         picture = np.zeros((8, 8), "uint8")
+    ...         picture[::2] = 255
+    ...         return (picture if sample.class_id == "h" else picture.T for sample in samples)
+    >>> tfdml.data.from_hdf5(Stripes("data").start(), split="test")
+    <ImageSet stripes: 2 images of 1 classes>
+    """
+
+    info = None
+
+    def __init__(
+        self,
+        directory=None,
+        out=None,
+        *,
+        n=None,
+        seed=0,
+        size=None,
+        fit="crop",
+        encoding="raw",
+        channels="last",
+        fuel=False,
+        max_skipped=MAX_SKIPPED,
+        keep_unpacked=False,
+        workers=None,
+        note=None,
+        progress=None,
+    ):
+        if channels not in ("last", "first"):
+            raise ValueError(f"Expected channels to be 'last' or 'first', received: {channels!r}")
+        if max_skipped < 0:
+            raise ValueError(f"Expected max_skipped to be 0 or more, received: {max_skipped}")
+        if n is not None and n < 1:
+            raise ValueError(f"Expected n to be 1 or more, received: {n}")
+        directory = data_dir(directory)
+        self.downloads = directory / self.info.name
+        self.folder = self.downloads / "unpacked"
+        drawn = "" if n is None else f"_{n}"
+        self.out = Path(out or directory / f"{self.info.name}{drawn}{'_fuel' if fuel else ''}.hdf5")
+        self.n, self.seed, self.fuel = n, seed, fuel
+        if fuel:
+            size, fit, channels = size or 256, "stretch", "first"
+        self.picturing = Picturing(size or self.info.image_size, fit, encoding, channels == "first", fuel)
+        self.max_skipped, self.keep_unpacked = max_skipped, keep_unpacked
+        self.workers = workers or os.cpu_count() or 1
+        self.note, self.progress = note or (lambda _: None), progress or (lambda *_: None)
+
+    def get_classes(self):
+        """Name of each class by the id that the set gives it, in the order of the labels."""
+        raise NotImplementedError
+
+    def get_samples(self):
+        """Every picture, a list of `Sample`."""
+        raise NotImplementedError
+
+    def decompress(self):
+        """Unpacks every archive of the set, each into a folder of its own."""
+        for file in self.info.files:
+            self.unpack(file.name)
+
+    def get_test_samples(self, samples):
+        """The retrieval split of each sample: its own, or by class.
+
+        The first half of the classes is to train on, the rest to test on.
+        """
+        order = {class_id: place for place, class_id in enumerate(self.get_classes())}
+        half = len(order) // 2
+        return [s.retrieval or ("train" if order.get(s.class_id, 0) < half else "test") for s in samples]
+
+    def payloads(self, samples):
+        """What each sample's picture is read from: a path, the bytes of a picture file, or its pixels."""
+        return (self.folder / sample.source for sample in samples)
+
+    def prepare(self, picture):
+        """What is done to the RGB pixels of each picture before it becomes a square."""
+        return picture
+
+    def download(self, name):
+        """Path of a downloaded file of the set.
+
+        Raises:
+            ValueError: It is not there; the message tells how to get it.
+        """
+        path = self.downloads / name
+        if not path.is_file():
+            how = self.info.manual or f"tfdml download {self.info.name} fetches it"
+            raise ValueError(
+                f"Expected {path} to be a file of {self.info.title}, received: none there ({how})"
+            )
+        return path
+
+    def unpack(self, name, into=None, keep=None):
+        """Unpacks a downloaded archive unless that was done.
+
+        Args:
+            name: Its file name.
+            into: Folder below `folder`. Defaults to its name without what tells the format.
+            keep: Function of a member's name that tells whether it is wanted. Defaults to all.
+
+        Returns:
+            The folder.
+        """
+        archive = self.download(name)
+        folder = self.folder / (into or name.partition(".")[0])
+        if not folder.is_dir():
+            self.note(f"Unpacking {name}.")
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            remove_parts(folder.parent)
+            unpack(archive, folder, keep=keep)
+        return folder
+
+    @property
+    def recipe(self):
+        """What decides the file, a dictionary of plain values."""
+        drawn = {} if self.n is None else {"n": self.n, "seed": self.seed}
+        picturing = self.picturing
+        channels = "first" if picturing.channels_first else "last"
+        return {
+            "set": self.info.name,
+            **drawn,
+            "size": picturing.size,
+            "fit": picturing.fit,
+            "encoding": picturing.encoding,
+            "channels": channels,
+            "fuel": self.fuel,
+        }
+
+    @property
+    def work(self):
+        """Folder of what is unfinished, beside the file."""
+        return self.out.with_name(f".{self.out.name}.ingesting")
+
+    @property
+    def lock(self):
+        """File that is locked while the unpacked files are in use."""
+        return self.downloads / ".ingesting.lock"
+
+    @property
+    def report(self):
+        """Path of the report: what was ingested, and the pictures that could not be read."""
+        return self.out.with_name(f"{self.out.stem}.report.json")
+
+    def start(self):
+        """Makes the file, or goes on with one that was begun.
+
+        Returns:
+            Path of the file.
+
+        Raises:
+            ValueError: Files are missing or damaged, counts are not as published, more pictures are
+                unreadable than `max_skipped`, or `out` exists and came of something else.
+            OSError: The disk is full, or a folder may not be written.
+        """
+        work = self.work
+        work.mkdir(parents=True, exist_ok=True)
+        with self._alone():
+            done = self.out.exists()
+            if done:
+                self._check_same()
+            else:
+                self._ingest(work)
+        remove(work)
+        if not (done or self.keep_unpacked):
+            remove(self.folder)
+        return self.out
+
+    def _ingest(self, work):
+        self.decompress()
+        samples = self.get_samples()
+        selection = select(self.get_classes(), samples, self.get_test_samples(samples), self.n, self.seed)
+        if self.n is None:
+            self._check_published(selection)
+        attributes = {"license": self.info.license, "source": self.info.source, "paper": self.info.paper}
+        original = self.fuel and self.n is None and all(map(str.isdecimal, selection.class_ids))
+        building = Building(
+            work, self.out, selection, self.picturing, self.info.name, self.recipe, attributes, original
+        )
+        total = len(selection.samples)
+        skipped = building.run(
+            self.payloads,
+            self.prepare,
+            self.max_skipped,
+            self.workers,
+            lambda done: self.progress(done, total),
+        )
+        for place, reason in list(skipped.items())[:5]:
+            self.note(f"Skipped {selection.samples[place].source}: {reason}")
+        if skipped:
+            self.note(f"{len(skipped)} of {total} pictures were skipped: {self.report} names them.")
+        self._write_report(selection, skipped)
+        building.finish()
+
+    @contextmanager
+    def _alone(self):
+        """While this is held, no other process ingests the same files."""
+        lock = FileLock(self.lock)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            self.note(f"Another process ingests {self.info.name}: waiting for it.")
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _check_same(self):
+        """Whether the file that is there is the one that would be made."""
+        try:
+            recipe = json.loads(self.report.read_text(encoding="utf-8"))["recipe"]
+        except (OSError, ValueError, KeyError, TypeError):
+            recipe = None
+        if recipe != self.recipe:
+            raise ValueError(f"Expected out to be a new file, received: {self.out}, which exists")
+        self.note(f"{self.out} is there already.")
+
+    def _check_published(self, selection):
+        """Whether the whole set has as many classes and images as its publishers say."""
+        info = self.info
+        found = {"images": len(selection.samples), "classes": len(selection.class_ids)}
+        found |= {f"images to {name}": stop - start for name, (start, stop) in selection.ranges.items()}
+        wanted = {"images": info.images, "classes": info.classes}
+        wanted |= {f"images to {name}": count for name, count in info.splits.items()}
+        for what, count in wanted.items():
+            if found.get(what, 0) != count:
+                raise ValueError(
+                    f"Expected {info.title} to have {count} {what}, received: {found.get(what, 0)} "
+                    f"(the files in {self.downloads} are not those that were published)"
+                )
+
+    def _write_report(self, selection, skipped):
+        counts = {name: stop - start for name, (start, stop) in selection.ranges.items()}
+        report = {
+            "recipe": self.recipe,
+            "images": len(selection.samples) - len(skipped),
+            "classes": [list(pair) for pair in zip(selection.class_ids, selection.class_names, strict=True)],
+            "listed_by_split": counts,
+            "skipped": [
+                {"source": selection.samples[place].source, "reason": why} for place, why in skipped.items()
+            ],
+        }
+        with written_whole(self.report) as part:
+            part.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
