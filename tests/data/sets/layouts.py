@@ -1,19 +1,16 @@
 """Small archives in the layout in which each image set is published.
 
-`LAYOUTS[name](folder)` writes the files that a download of the set would leave in `folder` and returns what is in
-them; `small(name, directory)` is an ingestion of them.
+`LAYOUTS[name](folder)` writes the files that a download of the set would leave in `folder` and returns what
+is in them; `small(name, directory)` is an ingestion of them.
 """
 
 import gzip
-import io
-import pickle
 import struct
-import tarfile
-import zipfile
 from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
+from data.sets.publishing import encoded, lines, pixels, python2_pickle, write_tar, write_zip
 from scipy.io import savemat
 
 from tfdml.data.sets import SETS
@@ -30,7 +27,7 @@ class Expected:
 
 
 def small(name, directory, **options):
-    """An ingestion of a small archive of a set, in `directory`, whose published counts are those of the archive."""
+    """An ingestion of a small archive of a set in `directory`, as if its counts were published."""
     expected = LAYOUTS[name](directory / name)
     return ingestion_of(name, expected)(directory, **options)
 
@@ -40,37 +37,6 @@ def ingestion_of(name, expected):
     info = SETS[name].info
     counts = {"images": expected.images, "classes": expected.classes, "splits": expected.splits}
     return type(SETS[name].__name__, (SETS[name],), {"info": replace(info, **counts)})
-
-
-def pixels(number, height=24, width=32):
-    """A picture that tells its number: a grey of 7 levels a step, brighter at the left."""
-    picture = np.full((height, width, 3), number * 7 % 256, "uint8")
-    picture[:, : width // 2] //= 2
-    return picture
-
-
-def encoded(number, suffix=".jpg", **size):
-    return cv2.imencode(suffix, pixels(number, **size)[..., ::-1])[1].tobytes()
-
-
-def write_zip(path, files):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(zipfile.ZipInfo(name), content)
-
-
-def write_tar(path, files):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(path, "w:gz") as archive:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-
-
-def lines(rows, sep=" "):
-    return "".join(f"{sep.join(map(str, row))}\n" for row in rows).encode()
 
 
 def cars196(folder):
@@ -286,27 +252,6 @@ def cifar100(folder):
         folder / "cifar-100-python.tar.gz", {f"cifar-100-python/{name}": file for name, file in files.items()}
     )
     return Expected(5, 2, {"train": 2, "test": 3}, {"train": 3, "test": 2})
-
-
-def python2_pickle(value):
-    """A pickle as Python 2 wrote it, in which text, keys and the bytes of arrays are all of one kind."""
-    buffer = io.BytesIO()
-    pickler = _Python2Pickler(buffer, 2)
-    pickler.dump(value)
-    return buffer.getvalue().replace(b"cnumpy._core.", b"cnumpy.core.")
-
-
-class _Python2Pickler(pickle._Pickler):
-    dispatch = dict(pickle._Pickler.dispatch)
-
-    def save_string(self, value):
-        value = value.encode("ascii") if isinstance(value, str) else value
-        if len(value) < 256:
-            self.write(pickle.SHORT_BINSTRING + bytes([len(value)]) + value)
-        else:
-            self.write(pickle.BINSTRING + struct.pack("<i", len(value)) + value)
-
-    dispatch[str] = dispatch[bytes] = save_string
 
 
 def fashion_mnist(folder):

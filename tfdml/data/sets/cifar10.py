@@ -8,7 +8,6 @@ from tfdml.data.archives import read_pickle
 from tfdml.data.download import RemoteFile
 from tfdml.data.ingestion import Sample, SetInfo
 from tfdml.data.sets.one_archive import OneArchive
-from tfdml.data.sets.tables import existing
 
 
 class Cifar10(OneArchive):
@@ -73,7 +72,7 @@ class Cifar10(OneArchive):
 
     def _read(self, file, key):
         """One of the things in a pickled dictionary."""
-        path = existing(self.root / self.top / file)
+        path = self.root / self.top / file
         content = read_pickle(path)
         if isinstance(content, dict):
             for name in (key, key.encode()):  # keys are bytes to Python 2, which wrote the files

@@ -66,7 +66,9 @@ class FashionMnist(DatasetIngestion):
     )
 
     def decompress(self):
-        """Does nothing: the files are read as they are."""
+        """Unpacks nothing, for the files are read as they are; but all of them must be there."""
+        for file in self.info.files:
+            self.download(file.name)
 
     def get_classes(self):
         return {str(label): name for label, name in enumerate(NAMES)}

@@ -4,7 +4,7 @@ from tfdml.data.archives import read_lines
 from tfdml.data.download import RemoteFile
 from tfdml.data.ingestion import Sample, SetInfo
 from tfdml.data.sets.one_archive import OneArchive
-from tfdml.data.sets.tables import existing, inside, one_of, read_table
+from tfdml.data.sets.tables import inside, one_of, read_table
 
 CLASSIFICATION = {"train": "train", "val": "validation", "test": "test"}
 BANNER = 20
@@ -37,7 +37,7 @@ class FgvcAircraft(OneArchive):
     )
 
     def get_classes(self):
-        return {variant: variant for variant in read_lines(existing(self._lists / "variants.txt"))}
+        return {variant: variant for variant in read_lines(self._lists / "variants.txt")}
 
     def get_samples(self):
         columns = {"image": inside, "variant": one_of(*self.get_classes())}

@@ -22,7 +22,7 @@ def read_table(path, columns, skip=0, sep=None, rest=False):
         ValueError: A line has other columns; the message names the file and the line.
     """
     rows = []
-    for number, line in enumerate(read_lines(existing(path)), 1):
+    for number, line in enumerate(read_lines(path), 1):
         if number <= skip:
             continue
         texts = line.split(sep, len(columns) - 1 if rest else -1)
@@ -58,17 +58,6 @@ def read_numbered(path, name, convert):
                 f"Expected line {number} of {path} to have the number {number}, received: {row[0]}"
             )
     return [value for _, value in rows]
-
-
-def existing(path):
-    """The path, if a file is there.
-
-    Raises:
-        ValueError: None is.
-    """
-    if not path.is_file():
-        raise ValueError(f"Expected {path} to be a file of the archive, received: none there")
-    return path
 
 
 def one_of(*values):

@@ -4,7 +4,7 @@ from tfdml.data.archives import read_lines
 from tfdml.data.download import RemoteFile
 from tfdml.data.ingestion import Sample, SetInfo
 from tfdml.data.sets.one_archive import OneArchive
-from tfdml.data.sets.tables import existing, inside, one_of, read_table
+from tfdml.data.sets.tables import inside, one_of, read_table
 
 FOLDER = "tiny-imagenet-200"
 
@@ -41,7 +41,7 @@ class TinyImageNet(OneArchive):
 
     def get_classes(self):
         names = dict(read_table(self._top / "words.txt", {"id": str, "words": str}, sep="\t"))
-        classes = read_lines(existing(self._top / "wnids.txt"))
+        classes = read_lines(self._top / "wnids.txt")
         for number, class_id in enumerate(classes, 1):
             if class_id not in names:
                 raise ValueError(
