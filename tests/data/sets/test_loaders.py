@@ -10,9 +10,11 @@ are the converters of HDML (github.com/wzzheng/HDML, `datasets/*_converter.py`),
 import gzip
 import pickle
 
+import cv2
+import h5py
 import numpy as np
 import pytest
-from data.sets.layouts import LAYOUTS
+from data.sets.layouts import LAYOUTS, small
 from scipy.io import loadmat
 
 from tfdml.data.sets import SETS
@@ -196,3 +198,24 @@ def test_pictures_labels_and_splits_are_those_of_a_public_loader(name, tmp_path)
             assert np.array_equal(payload, image[0])
         else:
             assert payload.is_file() and payload.as_posix().endswith(path)
+
+
+@pytest.mark.parametrize("name", ["cars196", "cub200_2011", "online_products"])
+def test_fuel_files_hold_what_the_converters_of_hdml_wrote(name, tmp_path):
+    """The same pictures in the same order, squared as they did it; the labels; where the splits begin."""
+    ingestion = small(name, tmp_path, fuel=True, keep_unpacked=True)
+    with h5py.File(ingestion.start()) as file:
+        found = LOADERS[name](ingestion.downloads, ingestion.root)
+        test_head = [test for *_, test in found].index(True)
+        for place, (path, label, _) in enumerate(found):
+            picture = cv2.cvtColor(
+                cv2.imread(str(ingestion.root / path), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB
+            )
+            assert np.array_equal(file["images"][place], cv2.resize(picture, (256, 256)).transpose(2, 0, 1))
+            assert file["targets"][place].tolist() == [label]
+        rows = [[*row][:4] for row in file.attrs["split"].tolist()]
+        assert len(file["images"]) == len(found)
+    places = {b"train": [0, test_head], b"test": [test_head, len(found)]}
+    assert sorted(rows) == sorted(
+        [split, source, *place] for split, place in places.items() for source in (b"images", b"targets")
+    )

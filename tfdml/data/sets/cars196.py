@@ -10,7 +10,8 @@ from tfdml.data.ingestion import Sample, SetInfo
 from tfdml.data.sets.one_archive import OneArchive
 from tfdml.data.sets.tables import inside
 
-ANNOTATIONS = "cars_annos.mat"
+FIELDS = ("relative_im_path", "class", "test")
+CLASSIFICATION = {"0": "train", "1": "test"}
 
 
 class Cars196(OneArchive):
@@ -26,7 +27,7 @@ class Cars196(OneArchive):
         paper="Krause et al., 3D Object Representations for Fine-Grained Categorization, 3dRR 2013",
         files=(
             RemoteFile("car_ims.tgz", md5="d5c8f0aa497503f355e17dc7886c3f14"),
-            RemoteFile(ANNOTATIONS, md5="b407c6086d669747186bd1d764ff9dbc"),
+            RemoteFile("cars_annos.mat", md5="b407c6086d669747186bd1d764ff9dbc"),
         ),
         splits={"train": 8_054, "test": 8_131},
         manual=(
@@ -38,44 +39,44 @@ class Cars196(OneArchive):
     )
 
     def get_classes(self):
-        names = self._mat["class_names"].ravel()
-        return {str(label): str(_only(name)) for label, name in enumerate(names, 1)}
+        names = self._mat.get("class_names")
+        if not isinstance(names, np.ndarray) or names.dtype.kind != "U":
+            raise ValueError(f"Expected class_names of {self._annotations} to be texts, received: {names!r}")
+        return {str(label): str(name) for label, name in enumerate(names, 1)}
 
     def get_samples(self):
         labels = self.get_classes()
         samples = []
-        for number, annotation in enumerate(self._mat["annotations"].ravel(), 1):
+        for number, row in enumerate(self._rows(), 1):
             try:
-                path = inside(str(_only(annotation["relative_im_path"])))
-                label, part = str(int(_only(annotation["class"]))), int(_only(annotation["test"]))
-                if label not in labels or part not in (0, 1):
+                # As text they are compared with what may be there: 5 is a class, 5.5 is none.
+                path, label, part = inside(str(row[0])), f"{row[1]:g}", f"{row[2]:g}"
+                if label not in labels or part not in CLASSIFICATION:
                     raise ValueError
-            except (ValueError, TypeError):
+            except ValueError:
                 raise ValueError(
-                    f"Expected annotation {number} of {self.download(ANNOTATIONS)} to have a path, "
-                    f"a class from 1 to {len(labels)} and test 0 or 1, received: {annotation!r}"
+                    f"Expected annotation {number} of {self._annotations} to have a path, a class from 1 to "
+                    f"{len(labels)} and test 0 or 1, received: {', '.join(map(str, row))}"
                 ) from None
-            samples.append(Sample(label, path, classification="test" if part else "train"))
+            samples.append(Sample(label, path, classification=CLASSIFICATION[part]))
         return sorted(samples, key=lambda sample: sample.source)
+
+    def _rows(self):
+        """Path, class and part of each picture."""
+        annotations = self._mat.get("annotations")
+        found = annotations if isinstance(annotations, dict) else {}
+        columns = [found.get(name) for name in FIELDS]
+        if any(column is None for column in columns) or len({len(column) for column in columns}) != 1:
+            raise ValueError(
+                f"Expected annotations of {self._annotations} to be a struct array with the fields "
+                f"{', '.join(FIELDS)}, received: {', '.join(found) or type(annotations).__name__}"
+            )
+        return zip(*columns, strict=True)
 
     @cached_property
     def _mat(self):
-        path = self.download(ANNOTATIONS)
-        mat = read_mat(path)
-        fields = {"relative_im_path", "class", "test"}
-        annotations = mat.get("annotations", np.empty(0))
-        if not fields <= set(annotations.dtype.names or ()) or "class_names" not in mat:
-            raise ValueError(
-                f"Expected {path} to have class_names and annotations with the fields "
-                f"{', '.join(sorted(fields))}, received: {', '.join(sorted(mat))} with the fields "
-                f"{annotations.dtype.names}"
-            )
-        return mat
+        return read_mat(self._annotations)
 
-
-def _only(value):
-    """The one value that MATLAB, to which everything is a matrix, has wrapped."""
-    value = np.asarray(value).ravel()
-    if len(value) != 1:
-        raise ValueError(value)
-    return _only(value[0]) if value.dtype == object else value[0]
+    @property
+    def _annotations(self):
+        return self.download("cars_annos.mat")

@@ -38,12 +38,8 @@ class Cifar10(OneArchive):
     labels, names = "labels", ("batches.meta", "label_names")
 
     def get_classes(self):
-        file, key = self.names
-        names = self._read(file, key)
-        return {
-            str(label): name.decode() if isinstance(name, bytes) else str(name)
-            for label, name in enumerate(names)
-        }
+        names = self._read(*self.names)
+        return {str(label): str(name, "utf-8", "replace") for label, name in enumerate(names)}
 
     def get_samples(self):
         return [
@@ -71,12 +67,10 @@ class Cifar10(OneArchive):
         return pixels.reshape(-1, 3, 32, 32)
 
     def _read(self, file, key):
-        """One of the things in a pickled dictionary."""
+        """A list or an array in a pickled dictionary, all whose texts are bytes: Python 2 wrote it."""
         path = self.root / self.top / file
         content = read_pickle(path)
-        if isinstance(content, dict):
-            for name in (key, key.encode()):  # keys are bytes to Python 2, which wrote the files
-                if hasattr(content.get(name), "__len__"):
-                    return content[name]
-        found = sorted(map(str, content)) if isinstance(content, dict) else type(content).__name__
-        raise ValueError(f"Expected {path} to have a list {key!r}, received: {found}")
+        value = content.get(key.encode()) if isinstance(content, dict) else None
+        if isinstance(value, list) or (isinstance(value, np.ndarray) and value.ndim):
+            return value
+        raise ValueError(f"Expected {path} to have a list {key}, received: {type(value).__name__}")

@@ -54,7 +54,7 @@ class Core50(OneArchive):
             source = path.relative_to(self.root).as_posix()
             found = FRAME.fullmatch(source)
             session, thing, *named, frame = map(int, found.groups()) if found else (0,) * 5
-            if named != [session, thing] or not 1 <= thing <= 50:
+            if named != [session, thing] or not (1 <= session <= 11 and 1 <= thing <= 50):
                 raise ValueError(
                     f"Expected {path} to be s<session>/o<object>/C_<session>_<object>_<frame>.png, "
                     f"received: {source}"

@@ -85,8 +85,18 @@ class FashionMnist(DatasetIngestion):
         for sample in samples:
             name, _, row = sample.source.partition("/")
             if name != opened:
-                opened, pixels = name, self._read(name, "images-idx3", 3)
+                opened, pixels = name, self._pixels(name)
             yield pixels[int(row)]
+
+    def _pixels(self, name):
+        """Pixels `(pictures, height, width)` of a part."""
+        pixels, rows = self._read(name, "images-idx3", 3), len(self._read(name, "labels-idx1", 1))
+        if len(pixels) != rows:
+            raise ValueError(
+                f"Expected {self.download(f'{name}-images-idx3-ubyte.gz')} to have {rows} pictures, "
+                f"one a label, received: {len(pixels)}"
+            )
+        return pixels
 
     def _read(self, name, kind, rank):
         path = self.download(f"{name}-{kind}-ubyte.gz")

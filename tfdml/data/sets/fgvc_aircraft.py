@@ -24,11 +24,7 @@ class FgvcAircraft(OneArchive):
         files=(
             RemoteFile(
                 "fgvc-aircraft-2013b.tar.gz",
-                (
-                    "https://www.robots.ox.ac.uk/~vgg/data/fgvc-aircraft/archives/fgvc-aircraft-2013b.tar.gz",
-                    "https://huggingface.co/datasets/xingslong/fgvc-aircraft-2013b/resolve/main/"
-                    "fgvc-aircraft-2013b.tar.gz",
-                ),
+                ("https://www.robots.ox.ac.uk/~vgg/data/fgvc-aircraft/archives/fgvc-aircraft-2013b.tar.gz",),
                 size=2_753_340_328,
                 sha256="e4e323d410e29f0370c81eabdcbb0e2b813acea1de22891b70b58ff41bfc9834",
             ),

@@ -88,9 +88,10 @@ class Flowers102(OneArchive):
     def _integers(self, file, name, largest):
         """The integers of a matrix, which go from 1 to `largest`."""
         path = self.download(file)
-        values = read_mat(path).get(name, np.empty(0)).ravel()
-        if values.dtype.kind not in "iu" or not len(values) or values.min() < 1 or values.max() > largest:
+        values = read_mat(path).get(name)
+        numbers = isinstance(values, np.ndarray) and values.dtype.kind in "iuf" and values.size
+        if not numbers or values.min() < 1 or values.max() > largest or (values != np.round(values)).any():
             raise ValueError(
-                f"Expected {name} of {path} to be integers from 1 to {largest}, received: {values}"
+                f"Expected {name} of {path} to be integers from 1 to {largest}, received: {values!r}"
             )
-        return values.tolist()
+        return values.astype(int).ravel().tolist()

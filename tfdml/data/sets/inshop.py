@@ -44,7 +44,7 @@ class InShop(OneArchive):
         path = self.download(LIST)
         status = one_of("train", "query", "gallery")
         rows = read_table(path, {"image_name": inside, "item_id": str, "evaluation_status": status}, skip=2)
-        count = read_lines(path)[0]
+        count = "".join(read_lines(path)[:1])
         if count != str(len(rows)):
             raise ValueError(
                 f"Expected {path} to have {count} rows as its first line says, received: {len(rows)}"

@@ -50,7 +50,7 @@ class Omniglot(DatasetIngestion):
         samples = []
         for side, split in SIDES.items():
             drawings = (self.folder / side / side).glob("*/*/*.png")
-            for path in sorted(path for path in drawings if not path.name.startswith(".")):
+            for path in sorted(drawings, key=lambda path: path.parts):
                 alphabet, character = path.parts[-3:-1]
                 source = f"{side}/{alphabet}/{character}/{path.name}"
                 samples.append(Sample(f"{alphabet}/{character}", source, retrieval=split))

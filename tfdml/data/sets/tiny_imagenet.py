@@ -1,6 +1,7 @@
 """TinyImageNet."""
 
-from tfdml.data.archives import read_lines
+import re
+
 from tfdml.data.download import RemoteFile
 from tfdml.data.ingestion import Sample, SetInfo
 from tfdml.data.sets.one_archive import OneArchive
@@ -26,7 +27,10 @@ class TinyImageNet(OneArchive):
         files=(
             RemoteFile(
                 "tiny-imagenet-200.zip",
-                ("http://cs231n.stanford.edu/tiny-imagenet-200.zip",),
+                (
+                    "https://cs231n.stanford.edu/tiny-imagenet-200.zip",
+                    "http://cs231n.stanford.edu/tiny-imagenet-200.zip",
+                ),
                 size=248_100_043,
                 sha256="6198c8ae015e2b3e007c7841da39ec069199b9aa3bfa943a462022fe5e43c821",
                 md5="90528d7ca1a48142e341f4ef8d21d0de",
@@ -40,15 +44,9 @@ class TinyImageNet(OneArchive):
         self.unpack(self.info.files[0].name, keep=lambda name: "/test/" not in name)
 
     def get_classes(self):
-        names = dict(read_table(self._top / "words.txt", {"id": str, "words": str}, sep="\t"))
-        classes = read_lines(self._top / "wnids.txt")
-        for number, class_id in enumerate(classes, 1):
-            if class_id not in names:
-                raise ValueError(
-                    f"Expected line {number} of {self._top / 'wnids.txt'} to be an id of words.txt, "
-                    f"received: {class_id!r}"
-                )
-        return {class_id: names[class_id] for class_id in classes}
+        names = dict(read_table(self._top / "words.txt", {"id": wordnet_id, "words": str}, sep="\t"))
+        classes = read_table(self._top / "wnids.txt", {"id": one_of(*names)})
+        return {class_id: names[class_id] for (class_id,) in classes}
 
     def get_samples(self):
         classes = self.get_classes()
@@ -69,3 +67,14 @@ class TinyImageNet(OneArchive):
     @property
     def _top(self):
         return self.root / FOLDER
+
+
+def wordnet_id(text):
+    """A text such as n02124075, which folders are named after.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if not re.fullmatch(r"n\d{8}", text):
+        raise ValueError(text)
+    return text
