@@ -13,6 +13,9 @@ import sys
 from contextlib import contextmanager, suppress
 
 COMMANDS = {
+    "datasets": "list the image sets that can be downloaded by name",
+    "download": "download an image set, or go on with it",
+    "ingest": "write an image set, or pictures of your own, to an HDF5 file",
     "train": "train an embedding by a recipe, evaluate it and write a report",
     "evaluate": "measure a trained run on its held-out pictures",
     "search": "find the pictures that are most like one of yours",

@@ -7,12 +7,12 @@ from rich.text import Text
 PIPE_WIDTH = 160  # a pipe has no width of its own
 
 
-def print_table(columns, rows, title=None):
-    """Prints rows of strings: the first column to the left, the others to the right."""
+def print_table(columns, rows, title=None, left=()):
+    """Prints rows of strings: the first column and those named in `left` to the left, others to the right."""
     table = Table(title=Text(title) if title else None, title_justify="left")
     for place, column in enumerate(columns):
         # Rather on several lines than cut: a path that is cut is of no use.
-        table.add_column(column, justify="right" if place else "left", overflow="fold")
+        table.add_column(column, justify="right" if place and column not in left else "left", overflow="fold")
     for row in rows:
         table.add_row(*map(_text, row))
     console = Console()

@@ -40,19 +40,12 @@ def from_folder(path, size=96, fit="crop", on_skip=None):
     <ImageSet pets: 2 images of 2 classes>
     """
     root = Path(path)
-    if not root.is_dir():
-        raise ValueError(
-            f"Expected {root} to be a folder with one subfolder a class, received: no folder there"
-        )
     if size < 1:
         raise ValueError(f"Expected size to be 1 or more, received: {size}")
     if fit not in FITS:
         raise ValueError(f"Expected fit to be one of {', '.join(map(repr, FITS))}, received: {fit!r}")
-    found = {folder.name: _pictures(folder) for folder in sorted(root.iterdir()) if _visible_folder(folder)}
+    found = class_folders(root)
     paths = [file for files in found.values() for file in files]
-    if not paths:
-        raise ValueError(f"Expected {root} to hold pictures in one subfolder a class, received: none")
-
     store = cached(FileStore(paths, size, fit))
     keep = _readable(store, paths, size, fit, on_skip)
     names = [name for name, files in found.items() for _ in files]
@@ -69,6 +62,22 @@ def from_folder(path, size=96, fit="crop", on_skip=None):
         [str(paths[i]) for i in keep],
         np.asarray(keep),
     )
+
+
+def class_folders(root):
+    """The paths of the pictures below each subfolder of a folder, `{name: paths}`, in order.
+
+    Raises:
+        ValueError: It is no folder, or there is no picture.
+    """
+    if not root.is_dir():
+        raise ValueError(
+            f"Expected {root} to be a folder with one subfolder a class, received: no folder there"
+        )
+    found = {folder.name: _pictures(folder) for folder in sorted(root.iterdir()) if _visible_folder(folder)}
+    if not any(found.values()):
+        raise ValueError(f"Expected {root} to hold pictures in one subfolder a class, received: none")
+    return found
 
 
 def _visible_folder(path):

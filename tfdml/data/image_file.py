@@ -83,6 +83,7 @@ def _describe(file, contents):
     """What Fuel has not; names of those data sets that have a row an image."""
     file.attrs.update(format=FORMAT, format_version=VERSION, name=contents.name)
     file.attrs.update(image_shape=contents.image_shape, encoding=contents.encoding)
+    file.attrs["channels"] = "first" if contents.channels_first else "last"
     file.attrs.update(contents.attributes, made_with=f"tfdml {__version__}")
     file["class_names"], file["class_ids"] = _bytes(contents.class_names), _bytes(contents.class_ids)
     file["sources"] = _bytes(contents.sources)
@@ -104,6 +105,7 @@ def _place(file, name, shape):
     how.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
     how.set_fill_time(h5py.h5d.FILL_TIME_NEVER)  # it will be written over
     how.set_layout(h5py.h5d.CONTIGUOUS)
+    how.set_obj_track_times(False)  # the same bytes at any time
     space = h5py.h5s.create_simple(shape)
     return h5py.Dataset(h5py.h5d.create(file.id, name.encode(), h5py.h5t.NATIVE_UINT8, space, how))
 

@@ -17,6 +17,8 @@ class Splits:
     Attributes:
         train, validation, test: An `ImageSet` each.
         by: What was held out of the first: `"classes"` or `"images"`.
+        gallery: What the test images are searched among, where a set has a gallery of its own. Defaults to
+            `None`.
 
     Example:
 
@@ -29,6 +31,7 @@ class Splits:
     validation: ImageSet
     test: ImageSet
     by: str
+    gallery: ImageSet | None = None
 
 
 def hold_out(image_set, test=0.3, validation=0.1, by="auto", seed=0):

@@ -43,8 +43,10 @@ def training_batches(recipe, image_set, epoch):
         "image_size": recipe.image_size,
         "index": False,
     }
-    steps = int(image_set.balanced_batches(classes, images, **options).cardinality())
-    return image_set.balanced_batches(classes, images, start_batch=epoch * steps, **options), steps
+    fixed = recipe.schedule.steps_per_epoch
+    steps = fixed or int(image_set.balanced_batches(classes, images, **options).cardinality())
+    batches = image_set.balanced_batches(classes, images, start_batch=epoch * steps, **options)
+    return batches.repeat() if fixed else batches, steps
 
 
 def batch_shape(sampler, image_set, note=lambda sentence: None):

@@ -6,9 +6,14 @@ from pathlib import Path
 import numpy as np
 
 from tfdml import data
-from tfdml.data.catalog import NAMES
+from tfdml.data.catalog import NAMES, STORED, check_name, open_set
 
 PARTS = ("train", "validation", "test")
+
+
+def is_stored(name):
+    """Whether a recipe's data are a set of the catalogue or an HDF5 file, not a folder of pictures."""
+    return name in NAMES or Path(name).suffix in STORED
 
 
 def open_data(recipe, note=print, split=None):
@@ -17,33 +22,64 @@ def open_data(recipe, note=print, split=None):
     Args:
         recipe: A `Recipe`.
         note: Function called with each sentence that the user should know.
-        split: What `split_of` gave when the run was made, so that a folder that has changed since gives
-            the same parts. Defaults to `None`: a new run.
+        split: What `split_of` gave when the run was made, so that data that have changed since give the
+            same parts. Defaults to `None`: a new run.
 
     Returns:
         `(whole, splits)`: the set of all pictures, and its `data.Splits`.
     """
-    if recipe.data in NAMES:
-        whole = data.load(recipe.data, "all")
-        parts = (data.load(recipe.data, split) for split in (recipe.train_on, "validation", "test"))
-        return whole, data.Splits(*parts, by="classes")
-    whole, splits = _own(recipe, note, split)
+    if not is_stored(recipe.data):
+        whole, splits = _own(recipe, _from_folder(recipe, note), note, split)
+    else:
+        stored = open_set(recipe.data)
+        if {"test", "query"} & set(stored.retrieval):
+            return stored.image_set, _as_published(recipe, stored)
+        whole, splits = _own(recipe, stored.image_set, note, split)
     if recipe.train_on == "trainval":
         trained = np.isin(whole.rows, splits.test.rows, invert=True)
         splits = dataclasses.replace(splits, train=whole.subset(np.flatnonzero(trained)))
     return whole, splits
 
 
-def _own(recipe, note, split):
+def _as_published(recipe, stored):
+    """The split that a set brings; where it has no validation part, classes of its training part are one."""
+    held = recipe.hold_out
+    gallery = stored.part("gallery") if "gallery" in stored.retrieval else None
+    test = stored.part("test" if gallery is None else "query")
+    if "validation" in stored.retrieval:
+        train, validation = stored.part(recipe.train_on), stored.part("validation")
+    else:
+        train = stored.part("train")
+        kept = data.hold_out(train, held.validation or held.test, 0, "classes", recipe.seed)
+        validation = kept.test if held.validation else train.subset([])
+        if recipe.train_on == "train" and held.validation:
+            train = kept.train
+    shared = np.intersect1d(train.labels, test.labels).size > 0
+    return data.Splits(train, validation, test, "images" if shared else "classes", gallery)
+
+
+def _from_folder(recipe, note):
     if not Path(recipe.data).is_dir():
-        expected = " or ".join(map(repr, NAMES))
-        raise ValueError(f"Expected data to be {expected} or a folder of pictures, received: {recipe.data!r}")
+        if not Path(recipe.data).parent.name:  # one word: rather a name than a path
+            try:
+                check_name(recipe.data)
+            except ValueError as error:
+                raise ValueError(f"{error}; a folder or an HDF5 file of that name is not there") from None
+        raise ValueError(
+            "Expected data to be an image set (tfdml datasets lists them), an HDF5 file or a folder of "
+            f"pictures, received: {recipe.data!r}"
+        )
     skipped = []
     pictures = data.from_folder(recipe.data, recipe.image_size, recipe.fit, on_skip=skipped.append)
     for problem in skipped[:5]:
         note(f"Skipped a file. {problem}")
     if skipped:
         note(f"{len(skipped)} of {len(skipped) + len(pictures)} files were skipped: they cannot be read.")
+    return pictures
+
+
+def _own(recipe, pictures, note, split):
+    """Pictures without a split: a part is held out."""
     if split is None:
         held = recipe.hold_out
         splits = data.hold_out(pictures, held.test, held.validation, held.by, recipe.seed)
@@ -61,8 +97,8 @@ def _own(recipe, note, split):
 
 
 def split_of(recipe, whole, splits):
-    """Which picture of a user's own is in which part, by its path in the folder; `None` for other data."""
-    if recipe.data in NAMES:
+    """Which picture of a user's own is in which part, by its path; `None` for data with their own split."""
+    if is_stored(recipe.data) and {"test", "query"} & set(open_set(recipe.data).retrieval):
         return None
     names, rows = _names(recipe, whole), {row: place for place, row in enumerate(whole.rows)}
     parts = {part: [names[rows[row]] for row in getattr(splits, part).rows] for part in PARTS}
@@ -87,4 +123,6 @@ def _as_before(recipe, pictures, split, note):
 
 
 def _names(recipe, pictures):
+    if is_stored(recipe.data):
+        return pictures.sources
     return [Path(source).relative_to(recipe.data).as_posix() for source in pictures.sources]

@@ -20,8 +20,11 @@ class Trial:
 
     @classmethod
     def of(cls, splits, part="test"):
-        """Held-out classes are searched among themselves; held-out images among the training images."""
+        """A part and what it is searched among: its gallery, itself where its classes were held out, or
+        what was trained on."""
         queries = getattr(splits, part)
+        if part == "test" and splits.gallery is not None:
+            return cls(queries, splits.gallery)
         if splits.by == "classes":
             return cls(queries, None)
         # Validation images may be trained on, but no image may find itself.

@@ -16,6 +16,7 @@ PROTOCOLS = {
     "classes": "No class of the test images was seen in training. Each test image searches among the others.",
     "images": "The classes of the test images were seen in training, the images were not. Each test image "
     "searches among the training images.",
+    "gallery": "No class of the test images was seen in training. Each query searches in the set's gallery.",
 }
 
 
@@ -61,7 +62,7 @@ def _report(run, recipe, splits, trained, results, notes):
             ("loss", type(recipe.loss).__name__),
             ("embedding", f"{trained.queries.shape[1]} numbers"),
         ],
-        protocol=PROTOCOLS[splits.by],
+        protocol=PROTOCOLS[splits.by if splits.gallery is None else "gallery"],
         recipe=run.recipe.read_text(encoding="utf-8"),
         versions=json.loads(run.environment.read_text(encoding="utf-8")),
         notes=list(notes),

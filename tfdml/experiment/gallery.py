@@ -6,8 +6,9 @@ from zipfile import BadZipFile
 import numpy as np
 
 from tfdml import data
-from tfdml.data.catalog import NAMES
+from tfdml.data.catalog import open_set
 from tfdml.data.files import written_whole
+from tfdml.experiment.datasets import is_stored
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class Gallery:
         """The gallery of all the images of a recipe."""
         sources, class_names = np.asarray(image_set.sources), np.asarray(image_set.class_names)
         side = image_set.image_shape[0]
-        return cls(recipe.data, side, recipe.fit, embeddings, image_set.labels, sources, class_names)
+        fit = open_set(recipe.data).fit if is_stored(recipe.data) else recipe.fit
+        return cls(recipe.data, side, fit, embeddings, image_set.labels, sources, class_names)
 
     @classmethod
     def load(cls, path):
@@ -69,6 +71,6 @@ class Gallery:
 
     def picture(self, place):
         """Pixels `(side, side, 3)` of a picture."""
-        if self.data in NAMES:
-            return data.load(self.data, "all").images([place])[0]
+        if is_stored(self.data):
+            return open_set(self.data).image_set.images([place])[0]
         return data.fit_picture(data.read_picture(self.sources[place]), self.side, self.fit)

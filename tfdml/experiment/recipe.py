@@ -74,14 +74,16 @@ class Schedule:
     """How long to train, and how the learning rate moves from the optimiser's value.
 
     Args:
-        epochs: Passes over the training images, 1 or more.
+        epochs: Passes over the training images, or as many batches as `steps_per_epoch` says; 1 or more.
         warmup_epochs: Epochs in which the learning rate rises from 0; fractions are fine.
         decay: `cosine` (to 0 at the end) or `constant`.
+        steps_per_epoch: Batches of an epoch, or null for one pass over the training images.
     """
 
     epochs: int = 10
     warmup_epochs: float = 0.0
     decay: Literal["cosine", "constant"] = "constant"
+    steps_per_epoch: int | None = None
 
 
 @dataclass
@@ -106,7 +108,7 @@ class Recipe:
     Args:
         loss: A loss of tfdml on labels and embeddings.
         optimizer: An optimiser of Keras, with a number as its learning rate.
-        data: Name of an image set, or a folder with one subfolder a class.
+        data: Name of an image set, an HDF5 file, or a folder with one subfolder a class.
         train_on: The classes or images to train on: `train`, or `trainval` with those held for validation,
             where the figures during training then tell nothing about unseen classes.
         image_size: Side in pixels of the pictures that the network sees.
@@ -147,6 +149,7 @@ class Recipe:
             ("sampler.classes_per_batch", self.sampler.classes_per_batch, 2),
             ("sampler.images_per_class", self.sampler.images_per_class, 2),
             ("schedule.epochs", self.schedule.epochs, 1),
+            ("schedule.steps_per_epoch", self.schedule.steps_per_epoch, 1),
             ("schedule.warmup_epochs", self.schedule.warmup_epochs, 0),
             ("evaluation.every", self.evaluation.every, 1),
             *(("evaluation.recall_at", k, 1) for k in self.evaluation.recall_at or [0]),

@@ -75,7 +75,7 @@ def parse_recipe(parser, arguments):
     except ArgumentError as error:
         raise ValueError(explain_error(error, _fields(parser))) from None
     # A run is searched and resumed from other working directories too.
-    if settings.data not in NAMES and Path(settings.data).is_dir():
+    if settings.data not in NAMES and Path(settings.data).exists():
         settings.data = str(Path(settings.data).resolve())
     if settings.backbone.weights and Path(settings.backbone.weights).is_file():
         settings.backbone.weights = str(Path(settings.backbone.weights).resolve())

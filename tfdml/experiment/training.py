@@ -111,6 +111,7 @@ def _fit(run, recipe, model, splits, notes, verbose):
         batches,
         epochs=epochs,
         initial_epoch=backup.epoch,
+        steps_per_epoch=recipe.schedule.steps_per_epoch,
         callbacks=[
             StopWhereDiverged(),
             *monitors,  # before those that read what they write

@@ -8,7 +8,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from tfdml.data.archives import unpack
-from tfdml.data.files import remove, remove_parts, written_whole
+from tfdml.data.files import remove, remove_parts
 from tfdml.data.ingestion.building import Building
 from tfdml.data.ingestion.picturing import Picturing
 from tfdml.data.ingestion.selection import select
@@ -96,13 +96,14 @@ class DatasetIngestion:
             raise ValueError(f"Expected n to be 1 or more, received: {n}")
         directory = data_dir(directory)
         self.downloads = directory / self.info.name
-        self.folder = self.downloads / "unpacked"
+        self.folder = self._unpacked = self.downloads / "unpacked"
         drawn = "" if n is None else f"_{n}"
         self.out = Path(out or directory / f"{self.info.name}{drawn}{'_fuel' if fuel else ''}.hdf5")
         self.n, self.seed, self.fuel = n, seed, fuel
         if fuel:
-            size, fit, channels = size or 256, "stretch", "first"
-        self.picturing = Picturing(size or self.info.image_size, fit, encoding, channels == "first", fuel)
+            size, fit, channels = 256 if size is None else size, "stretch", "first"
+        size = self.info.image_size if size is None else size
+        self.picturing = Picturing(size, fit, encoding, channels == "first", fuel)
         self.max_skipped, self.keep_unpacked = max_skipped, keep_unpacked
         self.workers = workers or os.cpu_count() or 1
         self.note, self.progress = note or (lambda _: None), progress or (lambda *_: None)
@@ -171,6 +172,10 @@ class DatasetIngestion:
             unpack(archive, folder, keep=keep)
         return folder
 
+    def fingerprint(self):
+        """A text that is another one where the pictures have changed, for pictures that may change."""
+        return ""
+
     @property
     def recipe(self):
         """What decides the file, a dictionary of plain values."""
@@ -216,14 +221,13 @@ class DatasetIngestion:
         work = self.work
         work.mkdir(parents=True, exist_ok=True)
         with self._alone():
-            done = self.out.exists()
-            if done:
+            if self.out.exists():
                 self._check_same()
             else:
                 self._ingest(work)
+            if not self.keep_unpacked:
+                remove(self._unpacked)
         remove(work)
-        if not (done or self.keep_unpacked):
-            remove(self.folder)
         return self.out
 
     def _ingest(self, work):
@@ -235,7 +239,15 @@ class DatasetIngestion:
         attributes = {"license": self.info.license, "source": self.info.source, "paper": self.info.paper}
         original = self.fuel and self.n is None and all(map(str.isdecimal, selection.class_ids))
         building = Building(
-            work, self.out, selection, self.picturing, self.info.name, self.recipe, attributes, original
+            work,
+            self.out,
+            selection,
+            self.picturing,
+            self.info.name,
+            self.recipe,
+            attributes,
+            self.fingerprint(),
+            original,
         )
         total = len(selection.samples)
         skipped = building.run(
@@ -269,10 +281,11 @@ class DatasetIngestion:
     def _check_same(self):
         """Whether the file that is there is the one that would be made."""
         try:
-            recipe = json.loads(self.report.read_text(encoding="utf-8"))["recipe"]
+            report = json.loads(self.report.read_text(encoding="utf-8"))
+            same = report["recipe"] == self.recipe and report["fingerprint"] == self.fingerprint()
         except (OSError, ValueError, KeyError, TypeError):
-            recipe = None
-        if recipe != self.recipe:
+            same = False
+        if not same:
             raise ValueError(f"Expected out to be a new file, received: {self.out}, which exists")
         self.note(f"{self.out} is there already.")
 
@@ -294,6 +307,7 @@ class DatasetIngestion:
         counts = {name: stop - start for name, (start, stop) in selection.ranges.items()}
         report = {
             "recipe": self.recipe,
+            "fingerprint": self.fingerprint(),
             "images": len(selection.samples) - len(skipped),
             "classes": [list(pair) for pair in zip(selection.class_ids, selection.class_names, strict=True)],
             "listed_by_split": counts,
@@ -301,5 +315,6 @@ class DatasetIngestion:
                 {"source": selection.samples[place].source, "reason": why} for place, why in skipped.items()
             ],
         }
-        with written_whole(self.report) as part:
-            part.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        part = self.work / "report"
+        part.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        part.replace(self.report)

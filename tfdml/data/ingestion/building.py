@@ -7,7 +7,7 @@ import shutil
 import h5py
 import numpy as np
 
-from tfdml.data.files import remove, written_whole
+from tfdml.data.files import reason, remove, written_whole
 from tfdml.data.image_file import Contents, create_image_file
 from tfdml.data.ingestion.parallel import in_order
 from tfdml.data.ingestion.spool import Spool
@@ -24,13 +24,16 @@ class Building:
         name: Name of the set.
         recipe: What decides the file, a dictionary of plain values.
         attributes: Attributes of the file, strings.
+        fingerprint: A text that is another one where the pictures have changed.
         original_labels: Whether targets are the ids that the set gives its classes, which are integers then.
     """
 
-    def __init__(self, folder, out, selection, picturing, name, recipe, attributes, original_labels=False):
+    def __init__(
+        self, folder, out, selection, picturing, name, recipe, attributes, fingerprint, original_labels=False
+    ):
         self.folder, self.out, self.selection, self.picturing = folder, out, selection, picturing
         self.name, self.recipe, self.attributes = name, recipe, attributes
-        self.original_labels = original_labels
+        self.fingerprint, self.original_labels = fingerprint, original_labels
         self._pictures, self._journal = folder / "pictures", folder / "journal"
 
     def run(self, payloads, prepare, max_skipped, workers, progress):
@@ -58,7 +61,7 @@ class Building:
             progress(spool.done)
             self._check(spool.skipped, max_skipped)
             for results in in_order(self._storing(prepare), payloads(samples[spool.done :]), workers):
-                spool.append(results)
+                self._append(spool, results)
                 progress(spool.done)
                 self._check(spool.skipped, max_skipped)
             if spool.done != len(samples):
@@ -74,18 +77,21 @@ class Building:
         spool = self._spool
         contents = self._contents(self.selection.without(spool.skipped), spool.sizes)
         content = hashlib.sha256(b"".join(spool.digests) + contents.targets.astype("<i4").tobytes()).digest()
-        if self.picturing.encoding == "raw" and not spool.skipped:
-            _write_at(self._pictures, _places(self._pictures)[1], content)
-            self._pictures.replace(self.out)
-            return
-        with written_whole(self.out) as part:
-            images, place = create_image_file(part, contents)
-            with self._pictures.open("rb") as source, part.open("r+b") as target:
+        whole = self._pictures
+        if self.picturing.encoding != "raw" or spool.skipped:
+            whole = self.folder / "whole"
+            images, _ = create_image_file(whole, contents)
+            with self._pictures.open("rb") as source, whole.open("r+b") as target:
                 source.seek(self._offset)
                 target.seek(images)
                 for size in _pieces(sum(spool.sizes)):
                     target.write(source.read(size))
-            _write_at(part, place, content)
+        place = _places(whole)[1]
+        if place is not None:
+            with whole.open("r+b") as file:
+                file.seek(place)
+                file.write(content)
+        whole.replace(self.out)
 
     def _check(self, skipped, max_skipped):
         """Raises where too many pictures cannot be read."""
@@ -95,6 +101,12 @@ class Building:
                 f"Expected at most {max_skipped} pictures that cannot be read, "
                 f"received: {len(skipped)}, such as {named[0]}"
             )
+
+    def _append(self, spool, results):
+        try:
+            spool.append(results)
+        except OSError as error:
+            raise OSError(f"Cannot write {self.out}: {reason(error)}") from error
 
     def _begin(self):
         """Where the first picture goes in the file of the pictures.
@@ -120,7 +132,8 @@ class Building:
         listed = [contents.sources, contents.targets.tolist(), contents.splits, contents.classification]
         listed += [contents.class_names, contents.class_ids]
         digest = hashlib.sha256(json.dumps(listed).encode()).hexdigest()
-        return json.dumps({"recipe": self.recipe, **self.attributes, "listed": digest}, sort_keys=True)
+        decides = {"recipe": self.recipe, **self.attributes, "listed": digest, "pictures": self.fingerprint}
+        return json.dumps(decides, sort_keys=True)
 
     def _storing(self, prepare):
         def store(payload):
@@ -169,13 +182,6 @@ def _places(path):
     with h5py.File(path, "r") as file:
         digest = file.get("content_sha256")
         return file["images"].id.get_offset(), None if digest is None else digest.id.get_offset()
-
-
-def _write_at(path, place, content):
-    if place is not None:
-        with path.open("r+b") as file:
-            file.seek(place)
-            file.write(content)
 
 
 def _pieces(total, size=2**24):

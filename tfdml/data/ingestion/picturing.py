@@ -66,10 +66,11 @@ class Picturing:
         picture = self._fit(prepare(picture))
         if self.encoding == "raw":
             picture = picture.transpose(2, 0, 1) if self.channels_first else picture
-            stored = np.ascontiguousarray(picture).data
+            stored = np.ascontiguousarray(picture)
         else:
             options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if self.encoding == "jpeg" else []
-            stored = cv2.imencode(f".{self.encoding}", picture[..., ::-1], options)[1].data
+            stored = cv2.imencode(f".{self.encoding}", picture[..., ::-1], options)[1]
+        stored = stored.data.cast("B")
         return stored, hashlib.sha256(stored).digest()
 
     def _fit(self, picture):

@@ -18,7 +18,7 @@ class Spool:
         path: File of the pictures; it exists where `offset` is above 0.
         offset: Where in it the first picture begins.
         journal: File of the journal.
-        identity: What is ingested, a dictionary of plain values.
+        identity: What is ingested, a text of one line.
 
     Attributes:
         sizes, digests: Of each picture that was written, in bytes.
@@ -31,9 +31,8 @@ class Spool:
         self._file = path.open("r+b" if path.exists() else "w+b")
         self._file.seek(offset)
         lines = _lines(journal)
-        first = json.dumps(identity, sort_keys=True)
-        kept = [first]
-        if lines[:1] == [first]:
+        kept = [identity]
+        if lines[:1] == [identity]:
             kept += self._agreeing(lines[1:])
         self._file.seek(offset + sum(self.sizes))
         with written_whole(journal) as part:

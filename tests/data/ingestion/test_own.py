@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+from data.ingestion.toys import write_pictures
+
+from tfdml.data import from_folder, from_hdf5, ingest_csv, ingest_folder
+
+
+@pytest.fixture
+def photos(tmp_path):
+    write_pictures(tmp_path / "photos", classes=3, each=4)
+    return tmp_path / "photos"
+
+
+def test_a_folder_is_as_from_folder(photos, tmp_path):
+    stored, plain = (
+        from_hdf5(ingest_folder(photos, tmp_path / "out.hdf5", size=8)),
+        from_folder(photos, size=8),
+    )
+    assert np.array_equal(stored.images(), plain.images()) and np.array_equal(stored.labels, plain.labels)
+    assert stored.class_names == plain.class_names and stored.name == "out"
+
+
+def test_a_folder_stays_as_it_was(photos, tmp_path):
+    (photos / "unpacked").mkdir()  # as an ingestion would call its own
+    (photos / "unpacked" / "9.png").write_bytes((photos / "class-1" / "0.png").read_bytes())
+    before = sorted(photos.rglob("*"))
+    ingest_folder(photos, tmp_path / "photos.hdf5", size=8)
+    assert sorted(photos.rglob("*")) == before
+    assert {path.name for path in tmp_path.iterdir()} == {"photos", "photos.hdf5", "photos.report.json"}
+
+
+def test_a_folder_that_changed_is_not_taken_for_what_was_made(photos, tmp_path):
+    out = tmp_path / "out.hdf5"
+    ingest_folder(photos, out, size=8)
+    ingest_folder(photos, out, size=8)
+    (photos / "class-1" / "0.png").write_bytes((photos / "class-2" / "0.png").read_bytes())
+    with pytest.raises(ValueError, match="out to be a new file"):
+        ingest_folder(photos, out, size=8)
+
+
+def test_an_empty_folder(tmp_path):
+    with pytest.raises(ValueError, match="hold pictures in one subfolder a class, received: none"):
+        ingest_folder(tmp_path, tmp_path / "out.hdf5")
+    with pytest.raises(ValueError, match="nowhere to be a folder"):
+        ingest_folder(tmp_path / "nowhere", tmp_path / "out.hdf5")
+
+
+def listed(tmp_path, text):
+    path = tmp_path / "list.csv"
+    path.write_text(text, encoding="utf-8")
+    return ingest_csv(path, tmp_path / "out.hdf5", size=8)
+
+
+@pytest.mark.usefixtures("photos")
+class TestCsv:
+    def test_splits_and_windows_paths(self, tmp_path):
+        path = listed(
+            tmp_path,
+            "\ufefflabel,path,split\n"
+            "dog,photos\\class-1\\0.png,train\n"
+            "cat,photos/class-2/0.png,test\n"
+            f"dog,{tmp_path / 'photos' / 'class-1' / '1.png'},train\n",
+        )
+        train, test = from_hdf5(path, "train"), from_hdf5(path, "test")
+        assert [train.class_names[label] for label in train.labels] == ["dog", "dog"]
+        assert test.sources == ["photos/class-2/0.png"]
+
+    def test_no_split(self, tmp_path):
+        path = listed(tmp_path, "path,label\nphotos/class-1/0.png,1\nphotos/class-2/0.png,2\n")
+        assert len(from_hdf5(path)) == 2
+
+    @pytest.mark.parametrize(
+        "text, message",
+        [
+            ("", "to have the columns path and label, received: \\[\\]"),
+            ("file,class\na.png,1\n", "columns path and label, received: \\['file', 'class'\\]"),
+            ("path,label\n", "received: a header alone"),
+            ("path,label\na.png,1\nb.png\n", "a path and a label in line 3 of .*list.csv"),
+            ("path,label,split\na.png,1,learn\n", "split to be one of train, .* in line 2 .*'learn'"),
+            ("path,label,split\na.png,1,\n", "in line 2 .* received: ''"),
+            ("path,label\nnowhere.png,1\n", "hold a picture that can be read, received: none"),
+        ],
+    )
+    def test_a_list_that_is_wrong(self, text, message, tmp_path):
+        with pytest.raises(ValueError, match=message):
+            listed(tmp_path, text)
+
+    def test_no_text(self, tmp_path):
+        (tmp_path / "list.csv").write_bytes(b"path,label\n\xff\xfe,1\n")
+        with pytest.raises(ValueError, match=r"list\.csv to be a CSV file in UTF-8"):
+            ingest_csv(tmp_path / "list.csv", tmp_path / "out.hdf5")
+        with pytest.raises(ValueError, match="no file there"):
+            ingest_csv(tmp_path / "nowhere.csv", tmp_path / "out.hdf5")
