@@ -8,21 +8,27 @@ def seeded(layers, seed):
     """A function `(images, number) -> images` that applies `layers`, reproducibly for each batch number.
 
     A Keras layer draws its random numbers from a state that counts its calls, so an interrupted run
-    would go on with other numbers than one that was not. Setting the state from the number of the
-    batch makes the two equal.
+    would go on with other numbers than one that was not. Here the state is an argument, made from the
+    number of the batch, and what a layer would leave in it is dropped: that makes the two runs equal,
+    and lets several batches be worked on at once.
     """
     layers = list(layers)
     for layer in layers:
         if not isinstance(layer, keras.layers.Layer):
             raise ValueError(f"Expected augment to be a list of Keras layers, received: {layer!r}")
-    generators = [g for layer in layers for g in _generators(layer)]
+    variables = [g.state for layer in layers for g in _generators(layer)]
 
     def transform(images, number):
-        for place, generator in enumerate(generators):
-            state = tf.stack([tf.cast(seed * 1000 + place, "int64"), number * 1000])
-            generator.state.assign(tf.cast(state, generator.state.dtype))
-        for layer in layers:
-            images = layer(images, training=True)
+        states = [
+            (
+                variable,
+                tf.cast(tf.stack([tf.cast(seed * 1000 + place, "int64"), number * 1000]), variable.dtype),
+            )
+            for place, variable in enumerate(variables)
+        ]
+        with keras.StatelessScope(states):
+            for layer in layers:
+                images = layer(images, training=True)
         return images
 
     return transform

@@ -66,6 +66,10 @@ class ImageSet:
         """Batches for training: see `tfdml.data.balanced_batches`."""
         return streams.balanced_batches(self, classes_per_batch, images_per_class, **options)
 
+    def shuffled_batches(self, batch_size=128, **options):
+        """Every image once an epoch, in random order: see `tfdml.data.shuffled_batches`."""
+        return streams.shuffled_batches(self, batch_size, **options)
+
     def ordered_batches(self, batch_size=128, **options):
         """Every image once, in order, for evaluation: see `tfdml.data.ordered_batches`."""
         return streams.ordered_batches(self, batch_size, **options)
