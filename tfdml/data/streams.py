@@ -81,7 +81,7 @@ def shuffled_batches(
     drop_remainder=False,
     shard=None,
 ):
-    """Every image once an epoch, in random order, as a `tf.data.Dataset`; each pass over it is the next epoch.
+    """Every image once an epoch, in random order, as a `tf.data.Dataset`; each pass is the next epoch.
 
     Args:
         image_set: An `ImageSet` of one image or more.
