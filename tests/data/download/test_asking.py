@@ -44,8 +44,8 @@ def test_redirects_in_a_circle(serve, get, status):
 @pytest.mark.parametrize("kind", [{}, {"length": False}, {"chunked": True}])
 def test_the_page_of_a_redirect_is_not_read(serve, get, content, kind):
     def stop(sent):
-        assert sent < 5_000_000, "the client reads on"
         sents.append(sent)
+        assert sent < 5_000_000
 
     sents, server = [], serve()
     page = {"status": 302, "headers": {"Location": server.url}, "content": bytes(50_000_000), "during": stop}

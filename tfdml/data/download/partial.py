@@ -42,7 +42,6 @@ class Partial:
 
     def finish(self):
         """Gives it the name of the whole file."""
-        self.note.unlink(missing_ok=True)
         self.path.replace(self.target)
 
 
