@@ -1,6 +1,5 @@
 """The run of an ingestion, which each image set fills with what is its own."""
 
-import json
 import os
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from tfdml.data.archives import unpack
 from tfdml.data.files import remove, remove_parts
 from tfdml.data.ingestion.building import Building
 from tfdml.data.ingestion.picturing import Picturing
+from tfdml.data.ingestion.report import check_published, is_of, report_path, write_report
 from tfdml.data.ingestion.selection import select
 from tfdml.data.locations import data_dir
 
@@ -172,6 +172,10 @@ class DatasetIngestion:
             unpack(archive, folder, keep=keep)
         return folder
 
+    def check_published(self, selection):
+        """Raises where the whole set has other counts than its publishers say."""
+        check_published(self.info, selection, self.downloads)
+
     def fingerprint(self):
         """A text that is another one where the pictures have changed, for pictures that may change."""
         return ""
@@ -205,7 +209,11 @@ class DatasetIngestion:
     @property
     def report(self):
         """Path of the report: what was ingested, and the pictures that could not be read."""
-        return self.out.with_name(f"{self.out.stem}.report.json")
+        return report_path(self.out)
+
+    @property
+    def _identity(self):
+        return {"recipe": self.recipe, "fingerprint": self.fingerprint()}
 
     def start(self):
         """Makes the file, or goes on with one that was begun.
@@ -221,10 +229,12 @@ class DatasetIngestion:
         work = self.work
         work.mkdir(parents=True, exist_ok=True)
         with self._alone():
-            if self.out.exists():
-                self._check_same()
-            else:
+            if not self.out.exists():
                 self._ingest(work)
+            elif is_of(self.report, self._identity):
+                self.note(f"{self.out} is there already.")
+            else:
+                raise ValueError(f"Expected out to be a new file, received: {self.out}, which exists")
             if not self.keep_unpacked:
                 remove(self._unpacked)
         remove(work)
@@ -235,7 +245,7 @@ class DatasetIngestion:
         samples = self.get_samples()
         selection = select(self.get_classes(), samples, self.get_test_samples(samples), self.n, self.seed)
         if self.n is None:
-            self._check_published(selection)
+            self.check_published(selection)
         attributes = {"license": self.info.license, "source": self.info.source, "paper": self.info.paper}
         original = self.fuel and self.n is None and all(map(str.isdecimal, selection.class_ids))
         building = Building(
@@ -261,7 +271,7 @@ class DatasetIngestion:
             self.note(f"Skipped {selection.samples[place].source}: {reason}")
         if skipped:
             self.note(f"{len(skipped)} of {total} pictures were skipped: {self.report} names them.")
-        self._write_report(selection, skipped)
+        write_report(self.report, work / "report", selection, skipped, self._identity)
         building.finish()
 
     @contextmanager
@@ -277,44 +287,3 @@ class DatasetIngestion:
             yield
         finally:
             lock.release()
-
-    def _check_same(self):
-        """Whether the file that is there is the one that would be made."""
-        try:
-            report = json.loads(self.report.read_text(encoding="utf-8"))
-            same = report["recipe"] == self.recipe and report["fingerprint"] == self.fingerprint()
-        except (OSError, ValueError, KeyError, TypeError):
-            same = False
-        if not same:
-            raise ValueError(f"Expected out to be a new file, received: {self.out}, which exists")
-        self.note(f"{self.out} is there already.")
-
-    def _check_published(self, selection):
-        """Whether the whole set has as many classes and images as its publishers say."""
-        info = self.info
-        found = {"images": len(selection.samples), "classes": len(selection.class_ids)}
-        found |= {f"images to {name}": stop - start for name, (start, stop) in selection.ranges.items()}
-        wanted = {"images": info.images, "classes": info.classes}
-        wanted |= {f"images to {name}": count for name, count in info.splits.items()}
-        for what, count in wanted.items():
-            if found.get(what, 0) != count:
-                raise ValueError(
-                    f"Expected {info.title} to have {count} {what}, received: {found.get(what, 0)} "
-                    f"(the files in {self.downloads} are not those that were published)"
-                )
-
-    def _write_report(self, selection, skipped):
-        counts = {name: stop - start for name, (start, stop) in selection.ranges.items()}
-        report = {
-            "recipe": self.recipe,
-            "fingerprint": self.fingerprint(),
-            "images": len(selection.samples) - len(skipped),
-            "classes": [list(pair) for pair in zip(selection.class_ids, selection.class_names, strict=True)],
-            "listed_by_split": counts,
-            "skipped": [
-                {"source": selection.samples[place].source, "reason": why} for place, why in skipped.items()
-            ],
-        }
-        part = self.work / "report"
-        part.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        part.replace(self.report)

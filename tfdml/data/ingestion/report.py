@@ -1,0 +1,60 @@
+"""What is told of an ingestion: a file beside the HDF5 file, and whether the counts are the published ones."""
+
+import json
+
+
+def report_path(out):
+    """Path of the report of a file."""
+    return out.with_name(f"{out.stem}.report.json")
+
+
+def write_report(path, part, selection, skipped, identity):
+    """Writes what was ingested and what could not be read.
+
+    Args:
+        path: The file.
+        part: Path on the same disk, which it has until it is whole.
+        selection: A `Selection`.
+        skipped: `{place: reason}` of the pictures that could not be read.
+        identity: What the file was made from and how, a dictionary of plain values.
+    """
+    report = {
+        **identity,
+        "images": len(selection.samples) - len(skipped),
+        "classes": [list(pair) for pair in zip(selection.class_ids, selection.class_names, strict=True)],
+        "listed_by_split": {name: stop - start for name, (start, stop) in selection.ranges.items()},
+        "skipped": [
+            {"source": selection.samples[place].source, "reason": why} for place, why in skipped.items()
+        ],
+    }
+    part.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+def is_of(path, identity):
+    """Whether a report is of the same pictures, ingested the same way."""
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(report, dict) and all(report.get(name) == value for name, value in identity.items())
+
+
+def check_published(info, selection, folder):
+    """Raises where a whole set has other numbers of classes and images than its publishers say.
+
+    Args:
+        info: A `SetInfo`.
+        selection: The `Selection` of all classes.
+        folder: Where its files came from, for the message.
+    """
+    found = {"images": len(selection.samples), "classes": len(selection.class_ids)}
+    found |= {f"images to {name}": stop - start for name, (start, stop) in selection.ranges.items()}
+    wanted = {"images": info.images, "classes": info.classes}
+    wanted |= {f"images to {name}": count for name, count in info.splits.items()}
+    for what, count in wanted.items():
+        if found.get(what, 0) != count:
+            raise ValueError(
+                f"Expected {info.title} to have {count} {what}, received: {found.get(what, 0)} "
+                f"(the files in {folder} are not those that were published)"
+            )
