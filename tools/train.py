@@ -3,11 +3,11 @@
     python tools/train.py -dataSet cub200 -LossType Triplet -batch_size 15
     python tools/train.py -dataSet cub200_2011_20.hdf5 -LossType NpairLoss -batch_size 16 -max_steps 500
 
-It is `tfdml train`; each flag becomes fields of its recipe, and other words go to that command. The network is
-that of the recipe, EfficientNet-Lite0, where the study had GoogLeNet (`--backbone.name` takes others); the
+It is `tfdml train`; each flag becomes fields of its recipe, and other words go to that command. The network
+is that of the recipe, EfficientNet-Lite0, where the study had GoogLeNet (`--backbone.name` takes others); the
 weight decay is the optimiser's own, where the study added squared weights to the loss. A batch of the triplet
-loss holds three images of each of its classes and every triplet among them, where the study had one negative a
-pair.
+loss holds three images of each of its classes and every triplet among them, where the study had one negative
+a pair.
 """
 
 import math

@@ -12,14 +12,14 @@ def parse(command, description, arguments, options):
         command: Its name.
         description: What its help begins with.
         arguments: The words after the command.
-        options: Pairs of a name and what `add_argument` takes.
+        options: What `add_argument` takes, by the name of the option, or by its names with commas.
 
     Raises:
         ValueError: A word is wrong; the message names it.
     """
     parser = ArgumentParser(prog=f"tfdml {command}", description=description, exit_on_error=False)
     for name, settings in options.items():
-        parser.add_argument(name, **settings)
+        parser.add_argument(*name.split(","), **settings)
     try:
         return parser.parse_args(arguments)
     except ArgumentError as error:

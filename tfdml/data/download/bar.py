@@ -38,17 +38,22 @@ def progress_bar(console=None):
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console or Console(stderr=True)) as bars:
-        tasks, last = {}, {}
+    bars = Progress(*columns, console=console or Console(stderr=True))
+    tasks, last = {}, {}
 
-        def show(name, done, total):
-            if name not in tasks:
-                # What an earlier attempt brought says nothing of the speed of this one.
-                tasks[name] = bars.add_task(name, completed=done, total=total)
-            elif done < last[name]:
-                bars.reset(tasks[name], completed=done, total=total)
-            else:
-                bars.update(tasks[name], completed=done, total=total)
-            last[name] = done
+    def show(name, done, total):
+        bars.start()  # not before there is something to show
+        if name not in tasks:
+            # What an earlier attempt brought says nothing of the speed of this one.
+            tasks[name] = bars.add_task(name, completed=done, total=total)
+        elif done < last[name]:
+            bars.reset(tasks[name], completed=done, total=total)
+        else:
+            bars.update(tasks[name], completed=done, total=total)
+        last[name] = done
 
+    try:
         yield show
+    finally:
+        if tasks:
+            bars.stop()

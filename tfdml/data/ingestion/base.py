@@ -226,6 +226,8 @@ class DatasetIngestion:
                 unreadable than `max_skipped`, or `out` exists and came of something else.
             OSError: The disk is full, or a folder may not be written.
         """
+        for file in self.info.files:
+            self.download(file.name)
         work = self.work
         work.mkdir(parents=True, exist_ok=True)
         with self._alone():

@@ -1,4 +1,4 @@
-"""What is told of an ingestion: a file beside the HDF5 file, and whether the counts are the published ones."""
+"""What is told of an ingestion: a file beside the HDF5 file, and counts that are not the published ones."""
 
 import json
 
