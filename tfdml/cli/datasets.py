@@ -16,7 +16,7 @@ def run(arguments):
             f"{entry.info.images:,}",
             f"{entry.info.classes:,}",
             size(entry.info.size),
-            entry.state,
+            entry.state or ("by hand" if entry.info.manual else ""),
             entry.info.license,
             entry.info.source,
             entry.info.paper,

@@ -1,7 +1,8 @@
 """Image sets, and the batches they give."""
 
-from tfdml.data.catalog import datasets, download_dataset, ingest_dataset, load
-from tfdml.data.download import RemoteFile, download_file
+from tfdml.data.catalog import Entry, datasets, download_dataset, ingest_dataset, load
+from tfdml.data.download import DownloadError, RemoteFile, download_file, progress_bar
+from tfdml.data.folds import ClassFolds, Fold, class_folds
 from tfdml.data.folder import from_folder
 from tfdml.data.hdf5 import from_hdf5
 from tfdml.data.image_set import ImageSet, from_arrays
@@ -18,17 +19,22 @@ from tfdml.data.pictures import decode_picture, fit_picture, read_picture
 from tfdml.data.resizing import fit_images, resize
 from tfdml.data.sampler import BalancedSampler
 from tfdml.data.splits import Splits, hold_out
-from tfdml.data.streams import balanced_batches, ordered_batches
+from tfdml.data.streams import balanced_batches, ordered_batches, shuffled_batches
 
 __all__ = [
     "BalancedSampler",
+    "ClassFolds",
     "DatasetIngestion",
+    "DownloadError",
+    "Entry",
+    "Fold",
     "ImageSet",
     "RemoteFile",
     "Sample",
     "SetInfo",
     "Splits",
     "balanced_batches",
+    "class_folds",
     "datasets",
     "decode_picture",
     "download_dataset",
@@ -46,6 +52,8 @@ __all__ = [
     "ingest_tfds",
     "load",
     "ordered_batches",
+    "progress_bar",
     "read_picture",
     "resize",
+    "shuffled_batches",
 ]
