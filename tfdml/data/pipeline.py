@@ -4,8 +4,10 @@ import functools
 import itertools
 import threading
 
+import numpy as np
 import tensorflow as tf
 
+from tfdml.data.at_exit import settling
 from tfdml.data.augmentation import seeded
 from tfdml.data.resizing import resize
 
@@ -35,11 +37,17 @@ def pipeline(
     first_epoch, skipped = divmod(start_batch, max(steps, 1))
     epochs, planned = itertools.count(first_epoch), _Remembered(plan)
 
+    @settling
     def next_epoch():
         epoch = next(epochs)
         first = epoch * steps + (skipped if epoch == first_epoch else 0)
-        yield first * turns, (epoch + 1) * steps * turns
+        return np.array([first, (epoch + 1) * steps], "int64") * turns
 
+    def numbers(_):
+        first, last = tf.unstack(tf.ensure_shape(tf.numpy_function(next_epoch, [], tf.int64), [2]))
+        return tf.data.Dataset.range(first, last)
+
+    @settling
     def read(number):
         batch, turn = divmod(int(number), turns)
         epoch, step = divmod(batch, steps)
@@ -59,15 +67,14 @@ def pipeline(
         images = resize(images, image_size)
         return ({"image": images, "index": indices} if index else images), labels
 
-    number = tf.TensorSpec((), tf.int64)
-    numbers = tf.data.Dataset.from_generator(next_epoch, output_signature=(number, number))
     readers = _readers(batch_size // shards.count, image_set.image_shape, image_size)
-    batches = numbers.flat_map(tf.data.Dataset.range).map(load, readers, deterministic=True)
+    batches = tf.data.Dataset.range(1).flat_map(numbers).map(load, readers, deterministic=True)
     if not skipped and turns == 1:  # Keras takes the cardinality for the steps of all replicas together
         batches = batches.apply(tf.data.experimental.assert_cardinality(steps))
     options = tf.data.Options()
     # Threads of its own: while those of TensorFlow, one a core, wait for a disk, the model waits for them.
     options.threading.private_threadpool_size = readers
+    options.experimental_optimization.inject_prefetch = False  # what is in flight is bounded by the readers
     return batches.with_options(options)
 
 
