@@ -163,6 +163,10 @@ def test_the_hand_made_array_is_one():
     assert pickle.loads(array_pickle(), encoding="latin1").tolist() == [97, 98]
 
 
+def test_nothing_warns_of_text_that_python_does_not_write():
+    assert read_pickle(b"S'a\\d'\n.") == b"a\\d"  # warnings are errors here
+
+
 def test_a_large_memo_key_takes_no_memory():
     data = b"\x80\x02K\x07r\xff\xff\xff\xff."
     assert read_pickle(data) == 7

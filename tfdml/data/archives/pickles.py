@@ -2,6 +2,7 @@
 
 import io
 import pickletools
+import warnings
 
 from tfdml.data.archives.pickled_arrays import Array, DType, Name, call
 from tfdml.data.archives.trust import Refused, existing_file, named
@@ -43,7 +44,8 @@ def read_pickle(path_or_bytes):
     else:
         where = existing_file(path_or_bytes)
         file = where.open("rb")
-    with file, named(where, "a pickle of plain values and arrays"):
+    with file, named(where, "a pickle of plain values and arrays"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # text of protocol 0 may have escapes that Python is to drop
         if file.seek(0, io.SEEK_END) > _LARGEST:
             raise Refused(f"more than {_LARGEST} bytes")
         file.seek(0)
