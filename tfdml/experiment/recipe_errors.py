@@ -7,12 +7,18 @@ import re
 
 from tfdml import losses
 
+
+def _reads_embeddings(thing):
+    """Whether it is a class of losses that a recipe can have: others need a layer of class weights."""
+    return isinstance(thing, type) and issubclass(thing, losses.MetricLoss) and thing != losses.MetricLoss
+
+
 _ANY_CLASS = {
     "optimizer": "a class of keras.optimizers, such as Adam",
     "augmentation": "classes of keras.layers, such as RandomFlip",
     "callbacks": "classes of keras.callbacks, such as EarlyStopping",
     "loss": "a loss of tfdml: "
-    + ", ".join(n for n in losses.__all__ if isinstance(getattr(losses, n), type) and n != "MetricLoss"),
+    + ", ".join(name for name in losses.__all__ if _reads_embeddings(getattr(losses, name))),
 }
 _TYPES = {
     "int": "an integer",

@@ -1,13 +1,10 @@
 """The base of every loss on embeddings."""
 
-import keras
-import numpy as np
-from keras import ops
-
 from tfdml.losses.arguments import check_name
+from tfdml.losses.labels import LabelLoss
 
 
-class MetricLoss(keras.losses.Loss):
+class MetricLoss(LabelLoss):
     """A loss on embeddings that keeps labels whole and gives one number per anchor.
 
     Keras casts `y_true` to the dtype of the loss, where float32 merges labels above 2**24 and bfloat16
@@ -51,26 +48,15 @@ class MetricLoss(keras.losses.Loss):
     ```
     """
 
+    predictions = "embeddings"
     averages = ("anchors",)
 
     def __init__(self, average=None, reduction="sum_over_batch_size", name=None, dtype=None):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.average = check_name("average", self.averages[0] if average is None else average, self.averages)
 
-    def __call__(self, y_true, y_pred, sample_weight=None):
-        embeddings = ops.convert_to_tensor(y_pred)
-        if len(embeddings.shape) != 2:
-            shape = tuple(embeddings.shape)
-            raise ValueError(f"Expected embeddings to be of shape (batch, dim), received: {shape}")
-        labels = integer_labels(y_true)
-        known, count = labels.shape[0], embeddings.shape[0]
-        if None not in (known, count) and known != count:
-            raise ValueError(f"Expected labels to be as many as embeddings ({count}), received: {known}")
-        values = self.query_losses(embeddings, labels, embeddings, labels, same_set=True)
-        return super().__call__(values, values, sample_weight)
-
-    def call(self, y_true, y_pred):
-        return y_pred  # already the losses of the anchors
+    def sample_losses(self, labels, predictions):
+        return self.query_losses(predictions, labels, predictions, labels, same_set=True)
 
     def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
         """Loss of each query against the keys.
@@ -87,28 +73,5 @@ class MetricLoss(keras.losses.Loss):
         raise NotImplementedError
 
     def get_config(self):
-        config = {**super().get_config(), "dtype": self.dtype}
+        config = super().get_config()
         return {**config, "average": self.average} if len(self.averages) > 1 else config
-
-
-def integer_labels(labels):
-    """Labels `(batch,)` from integers `(batch,)` or `(batch, 1)`, or from one-hot rows."""
-    given, labels = labels, ops.convert_to_tensor(labels)
-    dtype = keras.backend.standardize_dtype(labels.dtype)
-    rows = len(labels.shape) == 2 and labels.shape[1] != 1
-    if rows and is_one_hot(given):
-        return ops.argmax(labels if dtype != "bool" else ops.cast(labels, "int32"), axis=1)
-    if rows or len(labels.shape) not in (1, 2) or "int" not in dtype:
-        raise ValueError(
-            "Expected labels to be integers of shape (batch,) or (batch, 1), or one-hot rows, "
-            f"received: {dtype} of shape {tuple(labels.shape)}"
-        )
-    return labels[:, 0] if len(labels.shape) == 2 else labels
-
-
-def is_one_hot(rows):
-    """Whether rows are one-hot. Only arrays can be looked into: a tensor may have no values yet."""
-    if not isinstance(rows, np.ndarray | list | tuple):
-        return True
-    rows = np.asarray(rows)
-    return bool(((rows == 0) | (rows == 1)).all() and (rows.sum(axis=1) == 1).all())
