@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import os
 import threading
 
 import numpy as np
@@ -11,9 +12,8 @@ from tfdml.data.at_exit import settling
 from tfdml.data.augmentation import seeded
 from tfdml.data.resizing import resize
 
-READERS = (
-    4  # batches that are read at once: a disk answers four questions in little more than the time of one
-)
+# Batches that are read at once, one a core: more would only keep the first of an epoch waiting for longer.
+READERS = max(2, min(8, os.cpu_count() or 1))
 IN_FLIGHT = 2**29  # bytes that these may take; one batch may take more
 
 
