@@ -99,6 +99,20 @@ def finite_differences(function, x, step=1e-6):
     return gradient
 
 
+def with_constants_of(x, function, monkeypatch):
+    """`function` with what it passes through `stop_gradient` as it is at `x`."""
+    constants = []
+    monkeypatch.setattr(keras.ops, "stop_gradient", lambda value: constants.append(value) or value)
+    function(x)
+
+    def held(z):
+        remaining = iter(constants)
+        monkeypatch.setattr(keras.ops, "stop_gradient", lambda _: next(remaining))
+        return function(z)
+
+    return held
+
+
 def value_and_gradient(function, x):
     """Value and gradient of a number, by the automatic differentiation of the backend in use."""
     x = keras.ops.convert_to_tensor(x)

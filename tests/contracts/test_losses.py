@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from oracles import finite_differences, value_and_gradient
+from oracles import finite_differences, value_and_gradient, with_constants_of
 
 import tfdml
 from tfdml.losses.labels import LabelLoss
@@ -19,6 +19,8 @@ from tfdml.losses.labels import LabelLoss
 BASES = {tfdml.losses.MetricLoss, tfdml.losses.ClassLoss}
 PUBLIC = [thing for name in tfdml.losses.__all__ if isinstance(thing := getattr(tfdml.losses, name), type)]
 CLASSES = [c for c in PUBLIC if issubclass(c, tfdml.losses.MetricLoss) and c not in BASES]
+# Their sources hold the weights of pairs constant in the gradient, which is then not that of the value.
+CONSTANT_WEIGHTS = {tfdml.losses.CircleLoss, tfdml.losses.MarginLoss}
 every_loss = pytest.mark.parametrize("make", CLASSES, ids=lambda c: c.__name__)
 tensorflow_only = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="needs TensorFlow")
 
@@ -74,7 +76,7 @@ def test_a_fresh_process_loads_the_models_compiled_with_them(tmp_path):
 
 @pytest.mark.backend
 @every_loss
-def test_gradient_equals_finite_differences(make):
+def test_gradient_equals_finite_differences(make, monkeypatch):
     """In float64 where the backend has it; each anchor with a weight of its own, so that none can hide."""
     labels, z = batch(n=12, dim=4)
     exact = keras.backend.backend() == "tensorflow"
@@ -87,6 +89,8 @@ def test_gradient_equals_finite_differences(make):
 
     _, gradient = value_and_gradient(total, z)
     tensor = ops.convert_to_tensor
+    if make in CONSTANT_WEIGHTS:
+        total = with_constants_of(tensor(z), total, monkeypatch)
     numeric = finite_differences(
         lambda x: float(total(tensor(x.astype(z.dtype)))), z, step=1e-6 if exact else 1e-3
     )
@@ -108,11 +112,31 @@ def test_order_and_names_of_labels_do_not_matter(make):
     assert float(loss(np.vectorize(renamed.get)(labels), z)) == value
 
 
+def rotation_of(make, dim):
+    """A random one, of those that leave what the loss reads."""
+
+    def random(size):
+        return np.linalg.qr(np.random.default_rng(1).normal(size=(size, size)))[0]
+
+    if make is tfdml.losses.DivergenceLoss:  # compares the parts of its learners: the same one of each
+        return np.kron(np.eye(2), random(dim // 2))
+    if (
+        make is tfdml.losses.SignalToNoiseContrastiveLoss
+    ):  # reads the mean of the coordinates: about that axis
+        axes = np.linalg.qr(np.c_[np.ones(dim), random(dim)[:, 1:]])[0]
+        return (
+            axes
+            @ np.block([[np.eye(1), np.zeros((1, dim - 1))], [np.zeros((dim - 1, 1)), random(dim - 1)]])
+            @ axes.T
+        )
+    return random(dim)
+
+
 @pytest.mark.backend
 @every_loss
 def test_rotation_does_not_matter(make):
     labels, z = batch()
-    rotation, _ = np.linalg.qr(np.random.default_rng(1).normal(size=(z.shape[1],) * 2))
+    rotation = rotation_of(make, z.shape[1])
     assert float(make()(labels, (z @ rotation).astype("float32"))) == pytest.approx(
         float(make()(labels, z)), rel=1e-4
     )

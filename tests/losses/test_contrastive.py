@@ -40,6 +40,26 @@ def test_gradient_equals_finite_differences_of_the_definition(power, average):
     np.testing.assert_allclose(gradient, numeric, atol=1e-5)
 
 
+def test_the_three_published_forms():
+    """Squares and a margin (Hadsell), two margins (Musgrave), and cosines, as sums over ordered pairs."""
+    labels, z = batch()
+    d, cosine = (oracles.distance_matrix(z, z, name) for name in ("euclidean", "cosine"))
+    positive = (labels[:, None] == labels) & ~np.eye(len(z), dtype=bool)
+    negative = labels[:, None] != labels
+    squared = (d[positive] ** 2).sum() + (np.maximum(0, 1 - d[negative]) ** 2).sum()
+    loss = ContrastiveLoss(0, 1, power=2, average="terms")
+    assert float(loss(labels, z)) == pytest.approx(squared / (positive | negative).sum(), rel=1e-5)
+
+    def nonzero(terms):
+        return terms[terms > 0].mean()
+
+    two = nonzero(d[positive] - 0.25) + nonzero(0.5 - d[negative])
+    assert float(ContrastiveLoss()(labels, z)) == pytest.approx(two, rel=1e-5)
+    angles = nonzero(cosine[positive]) + nonzero((1 - cosine[negative]) - 0.5)  # 1 - s, and s - 0.5
+    loss = ContrastiveLoss(0, 0.5, distance="cosine")
+    assert float(loss(labels, z)) == pytest.approx(angles, rel=1e-5)
+
+
 def test_is_zero_within_the_margins():
     labels = np.array([0, 0, 1, 1])
     z = np.array([[0.0, 0.0], [0.2, 0.0], [0.0, 0.6], [0.2, 0.6]], "float32")

@@ -8,7 +8,7 @@ from tfdml.ops import distance_function
 
 
 def check_number(name, value, above=None, minimum=None):
-    """`value` as a float, if it is a finite number above `above`, or of at least `minimum`."""
+    """`value` as a float, if it is a finite number, above `above` or at least `minimum` where given."""
     if (
         not isinstance(value, numbers.Real)
         or isinstance(value, bool)
@@ -16,8 +16,9 @@ def check_number(name, value, above=None, minimum=None):
         or (above is not None and value <= above)
         or (minimum is not None and value < minimum)
     ):
-        limit = f"of at least {minimum:g}" if above is None else f"above {above:g}"
-        raise ValueError(f"Expected {name} to be a number {limit}, received: {value!r}")
+        limits = (("above", above), ("of at least", minimum))
+        limit = "".join(f" {words} {number:g}" for words, number in limits if number is not None)
+        raise ValueError(f"Expected {name} to be a number{limit}, received: {value!r}")
     return float(value)
 
 

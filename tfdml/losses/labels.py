@@ -22,13 +22,17 @@ class LabelLoss(keras.losses.Loss):
         if len(shape) not in {form.count(",") + 1 for form in self.forms}:
             forms = " or ".join(self.forms)
             raise ValueError(f"Expected {self.predictions} to be of shape {forms}, received: {shape}")
-        labels = integer_labels(y_true)
+        labels = self.read_labels(y_true)
         known, count = labels.shape[0], shape[0]
         if None not in (known, count) and known != count:
             raise ValueError(
                 f"Expected labels to be as many as {self.predictions} ({count}), received: {known}"
             )
         return self.reduced(self.sample_losses(labels, predictions), sample_weight)
+
+    def read_labels(self, labels):
+        """Labels as `sample_losses` wants them: integers `(batch,)`."""
+        return integer_labels(labels)
 
     def reduced(self, values, sample_weight=None):
         """The losses of the samples, `(batch,)`, weighted and reduced as Keras does it."""
@@ -49,7 +53,7 @@ def integer_labels(labels):
     """Labels `(batch,)` from integers `(batch,)` or `(batch, 1)`, or from one-hot rows."""
     given, labels = labels, ops.convert_to_tensor(labels)
     dtype = keras.backend.standardize_dtype(labels.dtype)
-    rows = len(labels.shape) == 2 and labels.shape[1] != 1
+    rows = has_rows(labels)
     if rows and is_one_hot(given):
         return ops.argmax(labels if dtype != "bool" else ops.cast(labels, "int32"), axis=1)
     if rows or len(labels.shape) not in (1, 2) or "int" not in dtype:
@@ -60,9 +64,27 @@ def integer_labels(labels):
     return labels[:, 0] if len(labels.shape) == 2 else labels
 
 
+def label_rows(labels):
+    """Rows `(batch, classes)` with a 1 at each label of a sample, or integers from other forms of labels."""
+    if has_rows(ops.convert_to_tensor(labels)) and is_binary(labels):
+        return ops.convert_to_tensor(labels)
+    return integer_labels(labels)
+
+
+def has_rows(labels):
+    """Whether labels are a matrix of more than a column."""
+    return len(labels.shape) == 2 and labels.shape[1] != 1
+
+
 def is_one_hot(rows):
     """Whether rows are one-hot. Only arrays can be looked into: a tensor may have no values yet."""
-    if not isinstance(rows, np.ndarray | list | tuple):
-        return True
-    rows = np.asarray(rows)
-    return bool(((rows == 0) | (rows == 1)).all() and (rows.sum(axis=1) == 1).all())
+    return is_binary(rows) and (not is_array(rows) or bool((np.sum(rows, axis=1) == 1).all()))
+
+
+def is_binary(rows):
+    """Whether rows hold 0 and 1 alone, as far as they can be looked into."""
+    return not is_array(rows) or bool(np.isin(rows, (0, 1)).all())
+
+
+def is_array(rows):
+    return isinstance(rows, np.ndarray | list | tuple)

@@ -5,14 +5,17 @@ from keras import ops
 
 from tfdml.losses.arguments import check_number
 from tfdml.losses.base import MetricLoss
+from tfdml.losses.labels import label_rows
 from tfdml.ops import at_least_float32, dot_product, log_sum_exp, pair_masks
+from tfdml.ops.pairs import self_pairs
 
 
 @keras.saving.register_keras_serializable(package="tfdml")
 class NPairLoss(MetricLoss):
     """Cross-entropy of each anchor's inner products against the keys of its label.
 
-    Within a batch every sample is an anchor and all others are its keys. Embeddings are not normalised.
+    Within a batch every sample is an anchor and all others are its keys. Embeddings are not normalised. A
+    sample may have several labels: then keys count by the number of labels that they share with the anchor.
 
     Args:
         l2: Float of at least 0: weight of the penalty on squared norms that keeps embeddings small;
@@ -22,17 +25,22 @@ class NPairLoss(MetricLoss):
         dtype: As in `MetricLoss`. Defaults to `None`.
 
     Call arguments:
-        y_true: Labels: integers `(batch,)` or `(batch, 1)`, or one-hot rows `(batch, classes)`.
+        y_true: Labels: integers `(batch,)` or `(batch, 1)`, or rows `(batch, classes)` of 0 and 1, with a 1
+            at each label of a sample.
         y_pred: Embeddings `(batch, dim)`.
 
     Formula: `log(sum_k exp(a · k)) - mean_p(a · p)` over the keys `k` and the positives `p` of an anchor
-    `a`, plus `l2 / 4 · (|a|² + mean_k |k|²)`. An anchor without a positive has loss 0 before the penalty.
+    `a`, plus `l2 / 4 · (|a|² + mean_k |k|²)`. With several labels, the mean has as weights the numbers of
+    labels shared. An anchor without a positive has loss 0 before the penalty.
 
     Example:
 
     >>> labels, embeddings = np.array([0, 0, 1, 1]), np.ones((4, 2))
     >>> round(float(tfdml.losses.NPairLoss()(labels, embeddings)), 4)  # log(3): nothing tells the keys apart
     1.0986
+    >>> rows = np.array([[1, 1, 0], [1, 0, 0], [0, 1, 1]])  # the first has two labels, one of each other
+    >>> round(float(tfdml.losses.NPairLoss()(rows, np.ones((3, 2)))), 4)  # log(2)
+    0.6931
 
     Reference: Sohn, Improved Deep Metric Learning with Multi-class N-pair Loss Objective, NIPS 2016.
     """
@@ -41,8 +49,11 @@ class NPairLoss(MetricLoss):
         super().__init__(reduction=reduction, name=name, dtype=dtype)
         self.l2 = check_number("l2", l2, minimum=0)
 
+    def read_labels(self, labels):
+        return label_rows(labels)
+
     def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
-        positive, negative = pair_masks(query_labels, key_labels, same_set)
+        positive, negative = shared_labels(query_labels, key_labels, same_set)
         values = n_pair(dot_product(queries, keys), positive, negative)
         if not self.l2:
             return values
@@ -58,7 +69,8 @@ def n_pair(similarity, positive, negative):
 
     Args:
         similarity: `(queries, keys)`.
-        positive, negative: Boolean masks, the same shape; keys in neither are left out.
+        positive: Boolean mask, or weights of at least 0 such as the numbers of labels shared, the same shape.
+        negative: Boolean mask, the same shape; keys in neither are left out.
 
     Example:
 
@@ -67,7 +79,18 @@ def n_pair(similarity, positive, negative):
     [0.6931, 0.6931]
     """
     similarity = at_least_float32(similarity)
-    positives = ops.sum(ops.cast(positive, similarity.dtype), axis=1)
+    weights = ops.cast(positive, similarity.dtype)
     # The mean is taken of the differences: similarities of large embeddings have no digits to spare.
-    gaps = log_sum_exp(similarity, positive | negative)[:, None] - similarity
-    return ops.sum(ops.where(positive, gaps, 0), axis=1) / ops.maximum(positives, 1)
+    gaps = log_sum_exp(similarity, (weights > 0) | negative)[:, None] - similarity
+    total = ops.sum(weights, axis=1)
+    return ops.sum(ops.where(weights > 0, weights * gaps, 0), axis=1) / ops.where(total > 0, total, 1)
+
+
+def shared_labels(query_labels, key_labels, same_set=False):
+    """Which keys share a label with a query, or how many labels if labels are rows; and which share none."""
+    if len(query_labels.shape) == 1:
+        return pair_masks(query_labels, key_labels, same_set)
+    queries, keys = (ops.cast(rows, "float32") for rows in (query_labels, key_labels))
+    shared = ops.matmul(queries, ops.transpose(keys))
+    other = ~self_pairs(shared) if same_set else ops.ones_like(shared, dtype="bool")
+    return ops.where(other, shared, 0), (shared == 0) & other

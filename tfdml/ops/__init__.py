@@ -13,9 +13,11 @@ from tfdml.ops.log_sum_exp import log_sum_exp
 from tfdml.ops.pairs import gather_rows, pair_masks, scatter_rows
 from tfdml.ops.safe import at_least_float32, l2_normalize, safe_norm, safe_sqrt
 from tfdml.ops.triplets import hinge_sums, semi_hard_negatives
+from tfdml.ops.turns import by_turns
 
 __all__ = [
     "at_least_float32",
+    "by_turns",
     "cosine",
     "cosine_similarity",
     "distance_function",

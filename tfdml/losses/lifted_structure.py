@@ -1,0 +1,151 @@
+"""Lifted structure losses: a positive pair against all negatives of both its ends."""
+
+import keras
+from keras import ops
+
+from tfdml.losses.arguments import check_distance, check_number, distance_config
+from tfdml.losses.average import average_terms
+from tfdml.losses.base import MetricLoss
+from tfdml.ops import at_least_float32, log_sum_exp, pair_masks, pairwise_distances
+
+
+@keras.saving.register_keras_serializable(package="tfdml")
+class LiftedStructureLoss(MetricLoss):
+    """Pulls each positive pair together against the negatives of both its samples, the nearest most.
+
+    Args:
+        margin: Float of at least 0, in the units of the distance. Defaults to `1.0`, of the paper.
+        distance: `"euclidean"`, `"squared_euclidean"`, `"cosine"`, or a function of queries `(queries, dim)`
+            and keys `(keys, dim)` that gives `(queries, keys)`; register the function with Keras if the
+            loss is to be saved. Defaults to `"euclidean"`.
+        average: `"terms"`: all positive pairs of the batch count alike. `"anchors"`: each anchor has the
+            mean of its pairs, and all anchors count alike. Defaults to `"terms"`.
+        reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
+        name: Name of the loss. Defaults to `"lifted_structure_loss"`.
+        dtype: As in `MetricLoss`. Defaults to `None`.
+
+    Call arguments:
+        y_true: Labels: integers `(batch,)` or `(batch, 1)`, or one-hot rows `(batch, classes)`.
+        y_pred: Embeddings `(batch, dim)`. The paper does not normalise them.
+
+    Formula: `max(0, J)² / 2` of a positive pair, with
+    `J = log(sum_n exp(margin - d(a, n)) + sum_n exp(margin - d(p, n))) + d(a, p)`.
+
+    Example:
+
+    >>> labels, embeddings = np.array([0, 0, 1]), np.array([[0.0], [1.0], [1.0]])
+    >>> round(float(tfdml.losses.LiftedStructureLoss()(labels, embeddings)), 4)  # (log(1 + e) + 1)² / 2
+    2.6756
+
+    Reference: Song et al., Deep Metric Learning via Lifted Structured Feature Embedding, CVPR 2016.
+    """
+
+    averages = ("terms", "anchors")
+
+    def __init__(
+        self,
+        margin=1.0,
+        distance="euclidean",
+        average="terms",
+        reduction="sum_over_batch_size",
+        name="lifted_structure_loss",
+        dtype=None,
+    ):
+        super().__init__(average=average, reduction=reduction, name=name, dtype=dtype)
+        self.margin = check_number("margin", margin, minimum=0)
+        self.distance = check_distance(distance)
+
+    def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
+        distance = pairwise_distances(queries, keys, self.distance)
+        positive, negative = pair_masks(query_labels, key_labels, same_set)
+        terms = lifted_structure(distance, positive, negative, self.margin, same_set)
+        pairs = ops.sum(ops.cast(positive, terms.dtype), axis=1)
+        return average_terms(ops.sum(terms, axis=1), pairs, pairs, self.average)
+
+    def get_config(self):
+        return {**super().get_config(), "margin": self.margin, "distance": distance_config(self.distance)}
+
+
+@keras.saving.register_keras_serializable(package="tfdml")
+class GeneralizedLiftedStructureLoss(MetricLoss):
+    """Pulls all positives of an anchor together, the farthest most, against all its negatives.
+
+    Args:
+        margin: Float of at least 0, in the units of the distance. Defaults to `1.0`, of the paper, which
+            tried 0.1 to 1.
+        distance: As in `LiftedStructureLoss`. Defaults to `"euclidean"`.
+        average: `"terms"`: all anchors with a positive and a negative count alike. `"anchors"`: those
+            without count as well, as 0. Defaults to `"terms"`.
+        reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
+        name: Name of the loss. Defaults to `"generalized_lifted_structure_loss"`.
+        dtype: As in `MetricLoss`. Defaults to `None`.
+
+    Call arguments:
+        y_true: Labels: integers `(batch,)` or `(batch, 1)`, or one-hot rows `(batch, classes)`.
+        y_pred: Embeddings `(batch, dim)`.
+
+    Formula: `max(0, log(sum_p exp(d(a, p))) + log(sum_n exp(margin - d(a, n))))` of an anchor.
+
+    Example:
+
+    >>> labels, embeddings = np.array([0, 0, 1]), np.array([[0.0], [1.0], [1.0]])
+    >>> float(tfdml.losses.GeneralizedLiftedStructureLoss()(labels, embeddings))  # 1 and 2
+    1.5
+
+    Reference: Hermans et al., In Defense of the Triplet Loss for Person Re-Identification, 2017.
+    """
+
+    averages = ("terms", "anchors")
+
+    def __init__(
+        self,
+        margin=1.0,
+        distance="euclidean",
+        average="terms",
+        reduction="sum_over_batch_size",
+        name="generalized_lifted_structure_loss",
+        dtype=None,
+    ):
+        super().__init__(average=average, reduction=reduction, name=name, dtype=dtype)
+        self.margin = check_number("margin", margin, minimum=0)
+        self.distance = check_distance(distance)
+
+    def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
+        distance = pairwise_distances(queries, keys, self.distance)
+        positive, negative = pair_masks(query_labels, key_labels, same_set)
+        # Where one of the sums is empty, its logarithm is far below zero, and the hinge is closed.
+        values = ops.relu(log_sum_exp(distance, positive) + log_sum_exp(self.margin - distance, negative))
+        valid = ops.any(positive, axis=1) & ops.any(negative, axis=1)
+        return average_terms(values, valid, values > 0, self.average)
+
+    def get_config(self):
+        return {**super().get_config(), "margin": self.margin, "distance": distance_config(self.distance)}
+
+
+def lifted_structure(distance, positive, negative, margin=1.0, same_set=False):
+    """Lifted structure loss of each positive pair from distances, `(queries, keys)`; 0 at other pairs.
+
+    The negatives of a query are keys; those of a key are queries.
+
+    Args:
+        distance: `(queries, keys)`.
+        positive, negative: Boolean masks, the same shape.
+        margin: Float. Defaults to `1.0`.
+        same_set: Whether keys are the queries themselves, in the same order. Defaults to `False`.
+
+    Example:
+
+    >>> same = np.eye(2, dtype=bool)
+    >>> value = tfdml.losses.lifted_structure(np.ones((2, 2)), same, ~same)  # (log(1 + 1) + 1)² / 2
+    >>> keras.ops.convert_to_numpy(value).round(4).tolist()
+    [[1.4334, 0.0], [0.0, 1.4334]]
+    """
+    distance = at_least_float32(distance)
+    of_query = log_sum_exp(margin - distance, negative)
+    of_key = of_query
+    if not same_set:
+        of_key = log_sum_exp(ops.transpose(margin - distance), ops.transpose(negative))
+    of_query, of_key = of_query[:, None], of_key[None, :]
+    largest = ops.stop_gradient(ops.maximum(of_query, of_key))
+    rest = largest + ops.log(ops.exp(of_query - largest) + ops.exp(of_key - largest))
+    return ops.where(positive, 0.5 * ops.square(ops.relu(ops.where(positive, rest + distance, 0))), 0)

@@ -1,0 +1,108 @@
+"""Margin loss, with negatives drawn by their distance."""
+
+import keras
+from keras import ops
+
+from tfdml.losses.arguments import check_name, check_number
+from tfdml.losses.average import average_terms
+from tfdml.losses.base import MetricLoss
+from tfdml.ops import at_least_float32, euclidean, l2_normalize, log_sum_exp, pair_masks
+
+# Nearer negatives count as if they were here: few points lie so near, and their weights would rule.
+NEAREST = 0.5
+
+
+@keras.saving.register_keras_serializable(package="tfdml")
+class MarginLoss(MetricLoss):
+    """Positives within one distance, negatives beyond it, with as many negatives as positives.
+
+    An anchor has one negative for each of its positives, drawn such that all distances are equally likely:
+    with a probability inverse to the density of distances on the sphere. The loss is the expected value of
+    such a draw, so that it is the same for the same batch. The probabilities are constants in the gradient,
+    as they are when one draws.
+
+    Args:
+        margin: Float of at least 0: how far within `beta` positives, and beyond it negatives, are to be.
+            Defaults to `0.2`, of the paper.
+        beta: Float above 0: the distance that tells positives from negatives. Defaults to `1.2`, of the
+            paper.
+        sampling: `"distance"` as above, or `"uniform"`: every negative is as likely. Defaults to
+            `"distance"`.
+        average: `"nonzero"`: all pairs of the batch above zero count alike. `"terms"`: all pairs do.
+            `"anchors"`: each anchor has the mean of its pairs, and all anchors count alike.
+            Defaults to `"nonzero"`, as in the paper.
+        reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
+        name: Name of the loss. Defaults to `"margin_loss"`.
+        dtype: As in `MetricLoss`. Defaults to `None`.
+
+    Call arguments:
+        y_true: Labels: integers `(batch,)` or `(batch, 1)`, or one-hot rows `(batch, classes)`.
+        y_pred: Embeddings `(batch, dim)`, of any norm: they are normalised here.
+
+    Formula: `sum_p max(0, d_p - beta + margin) + P sum_n w_n max(0, beta + margin - d_n)` for an anchor with
+    `P` positives, over the number of these pairs that are above zero, where negatives count by `w_n`. Of
+    negatives with `d < beta + margin`, `w` is inverse to `d^(dim - 2) (1 - d²/4)^((dim - 3) / 2)`, at
+    `max(d, 0.5)`, and sums to 1.
+
+    Example:
+
+    >>> labels, embeddings = np.array([0, 0, 1, 1]), np.eye(3)[[0, 0, 1, 2]]
+    >>> loss = tfdml.losses.MarginLoss(margin=0.2, beta=1.4)
+    >>> round(float(loss(labels, embeddings)), 4)  # 1.6 - √2 of 4 negatives, √2 - 1.2 of 2 positives
+    0.1953
+
+    Reference: Wu et al., Sampling Matters in Deep Embedding Learning, ICCV 2017.
+    """
+
+    averages = ("nonzero", "terms", "anchors")
+
+    def __init__(
+        self,
+        margin=0.2,
+        beta=1.2,
+        sampling="distance",
+        average="nonzero",
+        reduction="sum_over_batch_size",
+        name="margin_loss",
+        dtype=None,
+    ):
+        super().__init__(average=average, reduction=reduction, name=name, dtype=dtype)
+        self.margin = check_number("margin", margin, minimum=0)
+        self.beta = check_number("beta", beta, above=0)
+        self.sampling = check_name("sampling", sampling, ("distance", "uniform"))
+
+    def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
+        distance = euclidean(*(l2_normalize(at_least_float32(x)) for x in (queries, keys)))
+        positive, negative = pair_masks(query_labels, key_labels, same_set)
+        positive = positive & ops.any(negative, axis=1, keepdims=True)
+        number = ops.sum(ops.cast(positive, distance.dtype), axis=1)
+        log_weights, possible = ops.zeros_like(distance), negative
+        if self.sampling == "distance":
+            log_weights, possible = (
+                inverse_density(distance, queries.shape[1]),
+                negative & (distance < self.beta + self.margin),
+            )
+        weights = number[:, None] * normalised(log_weights, possible)
+        pull = ops.where(positive, ops.relu(distance - self.beta + self.margin), 0)
+        push = ops.relu(self.beta + self.margin - distance)
+        above = ops.cast(pull > 0, distance.dtype) + ops.where(push > 0, weights, 0)
+        total, above = ops.sum(pull + weights * push, axis=1), ops.sum(above, axis=1)
+        return average_terms(total, 2 * number, above, self.average)
+
+    def get_config(self):
+        own = {"margin": self.margin, "beta": self.beta, "sampling": self.sampling}
+        return {**super().get_config(), **own}
+
+
+def inverse_density(distance, dim):
+    """Minus the log density, up to a constant, of the distance of two random points on the sphere."""
+    distance = ops.maximum(distance, NEAREST)
+    below = ops.maximum(1 - 0.25 * ops.square(distance), 1e-6)
+    return (2 - dim) * ops.log(distance) - (dim - 3) / 2 * ops.log(below)
+
+
+def normalised(log_weights, possible):
+    """Weights of each row that sum to 1, constants in the gradient; 0 where they are not possible."""
+    log_weights = ops.stop_gradient(log_weights)
+    total = log_sum_exp(log_weights, possible)[:, None]
+    return ops.where(possible, ops.exp(ops.where(possible, log_weights - total, 0)), 0)
