@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from keras import ops
 from oracles import finite_differences, value_and_gradient, with_constants_of
+from scipy.linalg import block_diag
 
 import tfdml
 from tfdml.losses.labels import LabelLoss
@@ -118,17 +119,11 @@ def rotation_of(make, dim):
     def random(size):
         return np.linalg.qr(np.random.default_rng(1).normal(size=(size, size)))[0]
 
-    if make is tfdml.losses.DivergenceLoss:  # compares the parts of its learners: the same one of each
-        return np.kron(np.eye(2), random(dim // 2))
-    if (
-        make is tfdml.losses.SignalToNoiseContrastiveLoss
-    ):  # reads the mean of the coordinates: about that axis
+    if make is tfdml.losses.DivergenceLoss:  # compares the parts of two learners: the same one of both
+        return block_diag(*[random(dim // 2)] * 2)
+    if make is tfdml.losses.SignalToNoiseContrastiveLoss:  # reads the mean of coordinates: about that axis
         axes = np.linalg.qr(np.c_[np.ones(dim), random(dim)[:, 1:]])[0]
-        return (
-            axes
-            @ np.block([[np.eye(1), np.zeros((1, dim - 1))], [np.zeros((dim - 1, 1)), random(dim - 1)]])
-            @ axes.T
-        )
+        return axes @ block_diag(1, random(dim - 1)) @ axes.T
     return random(dim)
 
 

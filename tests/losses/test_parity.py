@@ -94,3 +94,61 @@ def test_n_pair_equals_pytorch_metric_learning_on_its_choice_of_pairs(row):
     assert float(keras.ops.mean(losses.n_pair(similarity, same, ~same))) == pytest.approx(
         row["value"], rel=1e-5
     )
+
+
+# Kinds of rows, what stands for them here, and how near its values are.
+PAIR_LOSSES = {
+    "angular": (losses.AngularLoss, 1e-5),
+    "circle": (losses.CircleLoss, 1e-5),
+    "fast_ap": (losses.FastAPLoss, 1e-5),
+    "generalized_lifted": (losses.GeneralizedLiftedStructureLoss, 1e-5),
+    "intra_pair_variance": (losses.IntraPairVarianceLoss, 1e-5),
+    "lifted": (losses.LiftedStructureLoss, 1e-5),
+    "margin": (losses.MarginLoss, 1e-5),
+    "multi_similarity": (losses.MultiSimilarityLoss, 1e-5),
+    "ranked_list": (losses.RankedListLoss, 2e-4),  # there 1e-5 a key is added to what weights are divided by
+    "signal_to_noise": (losses.SignalToNoiseContrastiveLoss, 1e-5),
+    "soft_nearest_neighbor": (losses.SoftNearestNeighborLoss, 1e-5),
+    "supervised_contrastive": (losses.SupervisedContrastiveLoss, 1e-5),
+    "tuplet_margin": (losses.TupletMarginLoss, 1e-5),
+}
+# It normalises what these read from distances of any embeddings.
+NORMALISED = {"ranked_list", "signal_to_noise", "soft_nearest_neighbor"}
+
+
+# Where classes differ in size, anchors with more triplets count more there; and anchors without a positive or
+# without a negative have a generalised lifted structure loss.
+DIFFERENT = {("margin", "wide"), ("margin", "lone"), ("generalized_lifted", "lone")}
+
+
+@pytest.mark.parametrize("row", golden("pml", *PAIR_LOSSES))
+def test_pair_losses_equal_pytorch_metric_learning(row):
+    kind, (labels, z) = row["kind"], batch_of(row)
+    make, tolerance = PAIR_LOSSES[kind]
+    loss = make(**{k: v for k, v in row.items() if k not in ("kind", "batch", "value", "gradient")})
+    value, gradient = value_and_gradient(
+        lambda x: loss(labels, keras.ops.normalize(x, axis=1) if kind in NORMALISED else x), z
+    )
+    same = value == pytest.approx(row["value"], rel=tolerance)
+    assert same is ((kind, row["batch"]) not in DIFFERENT)
+    if "gradient" in row:
+        np.testing.assert_allclose(gradient, row["gradient"], atol=tolerance * np.abs(gradient).max())
+
+
+@pytest.mark.parametrize("row", golden("pml", "margin_drawn"))
+def test_margin_is_the_mean_of_its_draws(row):
+    """Over thousands of draws of negatives by distance, as a ratio of means."""
+    assert float(losses.MarginLoss()(*batch_of(row))) == pytest.approx(row["value"], rel=2e-3)
+
+
+@pytest.mark.parametrize("row", golden("pml", "smooth_ap"))
+def test_smooth_ap_equals_pytorch_metric_learning_with_the_query_in_its_own_ranking(row):
+    """On four classes of four: it is right only where classes are as many as samples of each."""
+    labels, z = (x[:16] for x in batch_of(row))
+
+    def itself_among_its_positives(x):
+        return keras.ops.mean(losses.SmoothAPLoss(row["temperature"]).query_losses(x, labels, x, labels))
+
+    value, gradient = value_and_gradient(itself_among_its_positives, z)
+    assert value == pytest.approx(row["value"], rel=1e-5)
+    np.testing.assert_allclose(gradient, row["gradient"], atol=1e-4 * np.abs(gradient).max())
