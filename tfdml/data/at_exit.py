@@ -5,7 +5,6 @@ answers no more: the process would hang or abort.
 """
 
 import atexit
-import functools
 import os
 import threading
 
@@ -18,21 +17,20 @@ class Calls:
     def __init__(self):
         self._changed, self._made, self._under_way, self._over = threading.Condition(), 0, 0, False
 
-    def __enter__(self):
+    def begin(self):
+        """Whether a call may be made; `end` must follow it."""
         with self._changed:
-            if self._over:
-                self._changed.notify()
-                raise RuntimeError("the program ends")
             self._made += 1
             self._under_way += 1
+            return not self._over
 
-    def __exit__(self, *_):
+    def end(self):
         with self._changed:
             self._under_way -= 1
             self._changed.notify()
 
     def settle(self):
-        """Waits for the calls under way; those that are still to come are refused."""
+        """Waits for the calls under way, and those on their way; there may be no more."""
         with self._changed:
             self._over = True
             while self._made and (self._changed.wait(QUIET) or self._under_way):
@@ -42,15 +40,24 @@ class Calls:
 _calls = Calls()
 
 
-def settling(function):
-    """The function, for `tf.numpy_function`: waited for at the end of the program, and refused after that."""
+def settling(instead):
+    """Decorates a function that `tf.numpy_function` calls: at the end of the program it is waited for.
 
-    @functools.wraps(function)
-    def call(*args):
-        with _calls:
-            return function(*args)
+    Args:
+        instead: What the function gives once the program ends, when nobody is there to look at it.
+    """
 
-    return call
+    def decorate(function):
+        def call(*args):
+            calls = _calls
+            try:
+                return function(*args) if calls.begin() else instead
+            finally:
+                calls.end()
+
+        return call
+
+    return decorate
 
 
 @atexit.register

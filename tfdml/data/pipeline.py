@@ -37,7 +37,7 @@ def pipeline(
     first_epoch, skipped = divmod(start_batch, max(steps, 1))
     epochs, planned = itertools.count(first_epoch), _Remembered(plan)
 
-    @settling
+    @settling(np.zeros(2, "int64"))
     def next_epoch():
         epoch = next(epochs)
         first = epoch * steps + (skipped if epoch == first_epoch else 0)
@@ -47,7 +47,10 @@ def pipeline(
         first, last = tf.unstack(tf.ensure_shape(tf.numpy_function(next_epoch, [], tf.int64), [2]))
         return tf.data.Dataset.range(first, last)
 
-    @settling
+    rows = batch_size // shards.count if equal else None
+    none = np.zeros(rows or 0, "int64")
+
+    @settling((none, np.zeros((len(none), *image_set.image_shape), "uint8"), none))
     def read(number):
         batch, turn = divmod(int(number), turns)
         epoch, step = divmod(batch, steps)
@@ -55,7 +58,6 @@ def pipeline(
         return indices.astype("int64"), image_set.images(indices), image_set.labels[indices]
 
     transform = seeded(augment, seed) if augment else None
-    rows = batch_size // shards.count if equal else None
 
     def load(number):
         indices, images, labels = tf.numpy_function(read, [number], [tf.int64, tf.uint8, tf.int64])

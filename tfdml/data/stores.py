@@ -31,7 +31,12 @@ class Store:
             for place in range(first, min(first + 4, len(rows))):
                 out[place] = self.load(rows[place])
 
-        for _ in _threads(os.getpid()).map(fill, range(0, len(rows), 4)):
+        parts = range(0, len(rows), 4)
+        try:
+            jobs = _threads(os.getpid()).map(fill, parts)
+        except RuntimeError:  # at the end of the program there are no more threads to be had
+            jobs = map(fill, parts)
+        for _ in jobs:
             pass  # what went wrong in a thread is raised here
         return out
 
