@@ -5,8 +5,8 @@ import importlib
 from tfdml import callbacks, layers, losses, metrics, models, ops, search
 from tfdml.version import __version__
 
-# These read pictures, draw figures or write files: they are imported when first used.
-_LATE = ("data", "experiment", "explain")
+# These read pictures, draw figures or write files, or are for a few: they are imported when first used.
+_LATE = ("compat", "data", "experiment", "explain")
 
 __all__ = [
     "__version__",
