@@ -110,7 +110,7 @@ def test_a_function_may_give_the_distances(loss):
     expected = float(loss(distance_metric="squared-L2")(labels, z))
     square = lambda x: keras.ops.square(tfa.losses.metric_learning.pairwise_distance(x))  # noqa: E731
     assert float(loss(distance_metric=square)(labels, z)) == pytest.approx(expected, rel=1e-5)
-    with pytest.raises(ValueError, match="Expected distance_metric to be one of 'L2', .*received: 'cosine'"):
+    with pytest.raises(ValueError, match=r"Expected distance_metric to be one of 'L2', .*received: 'cosine'"):
         loss(distance_metric="cosine")(labels, z)
 
 
@@ -185,7 +185,5 @@ def test_sparse_labels():
 
 
 def test_rows_of_labels_are_refused():
-    with pytest.raises(
-        ValueError, match=r"Expected y_true to be of shape \(batch,\) or \(batch, 1\), received"
-    ):
+    with pytest.raises(ValueError, match=r"Expected y_true to be of shape .*, received: shape \(3, 3\)"):
         tfa.losses.triplet_hard_loss(np.eye(3), np.eye(3))

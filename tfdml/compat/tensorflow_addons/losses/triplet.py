@@ -112,9 +112,9 @@ class TripletHardLoss(AddonsLoss):
     Example:
 
     >>> from tfdml.compat import tensorflow_addons as tfa
-    >>> loss = tfa.losses.TripletHardLoss(margin=0.5, distance_metric="squared-L2")
-    >>> float(loss(np.array([0, 0, 1]), np.array([[0.0], [1.0], [2.0]])))
-    0.5
+    >>> labels, embeddings = np.array([0, 0, 1, 1]), np.array([[0.0], [1.0], [1.5], [3.0]])
+    >>> float(tfa.losses.TripletHardLoss(margin=0.5)(labels, embeddings))
+    0.625
 
     Reference: Hermans et al., In Defense of the Triplet Loss for Person Re-Identification, 2017.
     """
