@@ -1,3 +1,4 @@
+import errno
 import os
 import pickle
 import subprocess
@@ -125,6 +126,29 @@ def test_refuses_a_file_that_has_changed(array, opened):
         file.write(b"more")
     with pytest.raises(ValueError, match=r"x\.hdf5 to stay as it was .* received: a change"):
         array.reader()
+
+
+def test_a_chunk_that_is_damaged_is_named(tmp_path):
+    path = write(tmp_path / "x.hdf5", WAYS["compressed"])
+    with h5py.File(path) as file:
+        place = file["values"].id.get_chunk_info(2).byte_offset
+    with path.open("r+b") as file:
+        file.seek(place)
+        file.write(b"damage")
+    array = Hdf5Array(path, "values", VALUES.shape)
+    assert np.array_equal(rows(array, 0, 7), VALUES[:7])
+    with pytest.raises(ValueError, match=r"x\.hdf5 to be whole, received"):
+        rows(array, 0, 40)
+
+
+def test_an_error_of_the_disk_is_named(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    array = Hdf5Array(write(tmp_path / "x.hdf5"), "values", VALUES.shape)
+    monkeypatch.setattr(hdf5_array, "read_at", fail)
+    with pytest.raises(OSError, match=r"Input/output error: '.*x\.hdf5'"):
+        rows(array, 0, 40)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps open files from being changed")

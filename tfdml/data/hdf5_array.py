@@ -91,7 +91,10 @@ class _Piece(_Source):
         view = memoryview(out.reshape(-1))
         place = self.place + first * (out.nbytes // len(out))
         while len(view):
-            count = read_at(self.descriptor, view, place)
+            try:
+                count = read_at(self.descriptor, view, place)
+            except OSError as error:  # of the disk; it does not say of which file
+                raise OSError(error.errno, error.strerror, str(self.path)) from None
             if not count:
                 raise ValueError(f"Expected {self.path} to be whole, received: its end at byte {place}")
             view, place = view[count:], place + count
@@ -110,7 +113,10 @@ class _Chunks(_Source):
         # What `read_direct` of h5py does, which takes twice the time to find out what it is asked for.
         rows = self.data.get_space()
         rows.select_hyperslab((first, *(0 for _ in out.shape[1:])), out.shape)
-        self.data.read(h5py.h5s.create_simple(out.shape), rows, out, h5py.h5t.NATIVE_UINT8)
+        try:
+            self.data.read(h5py.h5s.create_simple(out.shape), rows, out, h5py.h5t.NATIVE_UINT8)
+        except (OSError, RuntimeError) as error:
+            raise ValueError(f"Expected {self.path} to be whole, received: {error}") from None
 
 
 _seeking = threading.Lock()
