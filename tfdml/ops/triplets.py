@@ -10,6 +10,7 @@ from keras import ops
 
 from tfdml.ops.pairs import gather_rows, scatter_rows
 from tfdml.ops.safe import at_least_float32, machine_epsilon
+from tfdml.ops.turns import by_turns
 
 # Up to so many positives a row, as balanced batches have, turns are faster than the sort.
 FEW = 8
@@ -124,20 +125,15 @@ def _few_or_many(sign, few, many):
 
 
 def _by_turns(serve, result, raised, sign):
-    """Every row at once takes its first positive, then its second, until no row has one left.
-
-    Adds up `serve(taken, value)`: a mask of the entries whose turn it is, one a row, and their raised values
-    `(rows, 1)`; a row that has run out has -inf.
+    """Adds up `serve(taken, value)` over turns: a mask of the positives whose turn it is, one a row, and their
+    raised values `(rows, 1)`; a row that has run out has -inf.
     """
-    turn_of = ops.where(sign > 0, ops.cumsum(ops.maximum(sign, 0), axis=1), 0)
 
-    def turn(number, result):
-        taken = turn_of == number
+    def turn(taken, result):
         value = ops.max(ops.where(taken, raised, -float("inf")), axis=1, keepdims=True)
-        return number + 1, result + serve(taken, value)
+        return (result + serve(taken, value),)
 
-    number, last = ops.ones((), dtype=turn_of.dtype), ops.max(turn_of)
-    return ops.while_loop(lambda number, _: number <= last, turn, (number, result))[1]
+    return by_turns(sign > 0, turn, (result,))[0]
 
 
 def _sortable(distance, raised, sign):
