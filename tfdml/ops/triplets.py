@@ -125,8 +125,8 @@ def _few_or_many(sign, few, many):
 
 
 def _by_turns(serve, result, raised, sign):
-    """Adds up `serve(taken, value)` over turns: a mask of the positives whose turn it is, one a row, and their
-    raised values `(rows, 1)`; a row that has run out has -inf.
+    """Adds up `serve(taken, value)`: a mask of the positives whose turn it is, one a row, and their raised
+    values `(rows, 1)`; a row that has run out has -inf.
     """
 
     def turn(taken, result):
