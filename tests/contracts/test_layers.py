@@ -1,5 +1,6 @@
 """What every public layer keeps to, with its default arguments; a new class in `tfdml.layers` joins in."""
 
+import functools
 import json
 import subprocess
 import sys
@@ -11,7 +12,20 @@ import pytest
 import tfdml
 
 CLASSES = [getattr(tfdml.layers, name) for name in tfdml.layers.__all__]
-every_layer = pytest.mark.parametrize("make", CLASSES, ids=lambda c: c.__name__)
+# The arguments that have no default, and an initializer that gives the same weights each time.
+SAME = keras.initializers.RandomNormal(seed=0)
+ARGUMENTS = {
+    "CosineHead": {"num_classes": 5, "scale": "adaptive", "initializer": SAME},
+    "Proxies": {"num_classes": 5, "initializer": SAME},
+    "SampledProxies": {
+        "num_classes": 5,
+        "samples": 4,
+        "loss": tfdml.losses.ArcFaceLoss(),
+        "initializer": SAME,
+    },
+}
+MAKERS = {c.__name__: functools.partial(c, **ARGUMENTS.get(c.__name__, {})) for c in CLASSES}
+every_layer = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 tensorflow_only = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="needs TensorFlow")
 
 
@@ -40,11 +54,11 @@ def test_survives_its_configuration(make):
 def test_a_fresh_process_loads_them_and_one_without_keras_runs_their_export(tmp_path):
     x = embeddings()
     np.save(tmp_path / "x.npy", x)
-    for make in CLASSES:
+    for name, make in MAKERS.items():
         model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3), make()])
-        model.save(tmp_path / f"{make.__name__}.keras")
-        model.export(tmp_path / make.__name__, verbose=False)
-        np.save(tmp_path / f"{make.__name__}.npy", model.predict(x, verbose=0))
+        model.save(tmp_path / f"{name}.keras")
+        model.export(tmp_path / name, verbose=False)
+        np.save(tmp_path / f"{name}.npy", model.predict(x, verbose=0))
     script = """
 import sys, numpy as np, tensorflow as tf
 x, names = np.load("x.npy"), sys.argv[1:]
@@ -57,9 +71,8 @@ for name in names:
     np.testing.assert_allclose(served[name], expected, atol=1e-5)
     np.testing.assert_allclose(keras.saving.load_model(f"{name}.keras")(x), expected, atol=1e-5)
 """
-    names = [make.__name__ for make in CLASSES]
     done = subprocess.run(
-        [sys.executable, "-c", script, *names], cwd=tmp_path, capture_output=True, text=True
+        [sys.executable, "-c", script, *MAKERS], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
 

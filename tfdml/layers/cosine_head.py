@@ -74,6 +74,7 @@ class CosineHead(Proxies):
                 shape=(),
                 initializer=keras.initializers.Constant(fixed_scale(self.num_classes)),
                 trainable=False,
+                autocast=False,
                 aggregation="mean",  # of the replicas, which see other samples
             )
 

@@ -60,7 +60,8 @@ class Proxies(keras.layers.Layer):
         initializer=None,
         **kwargs,
     ):
-        super().__init__(autocast=False, **kwargs)  # a policy of bfloat16 must not round the embeddings
+        # A policy of bfloat16 must round neither embeddings nor, below, proxies.
+        super().__init__(autocast=False, **kwargs)
         self.num_classes = check_count("num_classes", num_classes)
         self.per_class = check_count("per_class", per_class)
         self.learning_rate_multiplier = check_number(
@@ -77,6 +78,7 @@ class Proxies(keras.layers.Layer):
             name="proxies",
             shape=(self.num_classes, *several, inputs_shape[-1]),
             initializer=self._initial,
+            autocast=False,
             regularizer=self._merge if several and self.merging else None,
         )
 

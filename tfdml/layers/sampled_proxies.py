@@ -105,6 +105,15 @@ class SampledProxies(Proxies):
         chance = keras.random.uniform((self.num_classes,), seed=self.seed_generator)
         return ops.top_k(ops.where(present[:-1] > 0, 2.0, chance), self.samples)[1]
 
+    def save_own_variables(self, store):
+        super().save_own_variables(store)
+        store["seed"] = ops.convert_to_numpy(self.seed_generator.state)  # Keras leaves it out
+
+    def load_own_variables(self, store):
+        own = {name: store[name] for name in store.keys() if name != "seed"}  # noqa: SIM118
+        super().load_own_variables(own)
+        self.seed_generator.state.assign(store["seed"])
+
     def get_config(self):
         config = super().get_config()
         del config["merging"]

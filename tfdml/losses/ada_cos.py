@@ -80,7 +80,8 @@ def adapted_scale(cosine, own, scale):
 
     Output: a number, with no gradient.
     """
-    cosine, scale = ops.stop_gradient(at_least_float32(cosine)), ops.stop_gradient(scale)
+    cosine = ops.stop_gradient(at_least_float32(cosine))
+    scale = ops.stop_gradient(ops.cast(scale, cosine.dtype))
     has_class = ops.any(own, axis=1)
     samples = ops.sum(ops.cast(has_class, "int32"))
     others = (~own & has_class[:, None])[None]

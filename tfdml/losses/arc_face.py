@@ -129,4 +129,6 @@ def add_angle(cosine, margin):
     cosine = at_least_float32(cosine)
     sine = safe_sqrt((1 - cosine) * (1 + cosine))
     added = cosine * math.cos(margin) - sine * math.sin(margin)
-    return ops.where(cosine > -math.cos(margin), added, cosine - margin * math.sin(margin))
+    # The second keeps it falling for margins above 2.33 too.
+    beyond = cosine - max(margin * math.sin(margin), 1 - math.cos(margin))
+    return ops.where(cosine > -math.cos(margin), added, beyond)

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from tfdml.losses.labels import LabelLoss
+from tfdml.losses.labels import LabelLoss, values_of
 from tfdml.ops import at_least_float32, log_sum_exp
 
 
@@ -88,12 +88,8 @@ def class_index(labels, classes):
 
 def check_range(labels, classes):
     """Refuses labels outside 0 to classes - 1, where they have values: in a compiled step they have none."""
-    try:
-        values = ops.convert_to_numpy(labels)
-    except (NotImplementedError, TypeError, ValueError, RuntimeError):
-        return
-    outside = values[(values < 0) | (values >= classes)]
-    if outside.size:
+    values = values_of(labels)
+    if values is not None and (outside := values[(values < 0) | (values >= classes)]).size:
         raise ValueError(
             f"Expected labels to be from 0 to {classes - 1}, one a class of the similarities, "
             f"received: {int(outside[0])}"

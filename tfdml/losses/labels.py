@@ -52,6 +52,9 @@ class LabelLoss(keras.losses.Loss):
 def integer_labels(labels):
     """Labels `(batch,)` from integers `(batch,)` or `(batch, 1)`, or from one-hot rows."""
     given, labels = labels, ops.convert_to_tensor(labels)
+    if keras.backend.standardize_dtype(labels.dtype) == "float64" and values_of(labels) is None:
+        # `fit` under tf.distribute first tries the loss on a symbol of the mean of the replicas' batches.
+        labels = ops.cast(labels, "int64")
     dtype = keras.backend.standardize_dtype(labels.dtype)
     rows = has_rows(labels)
     if rows and is_one_hot(given):
@@ -62,6 +65,14 @@ def integer_labels(labels):
             f"received: {dtype} of shape {tuple(labels.shape)}"
         )
     return labels[:, 0] if len(labels.shape) == 2 else labels
+
+
+def values_of(tensor):
+    """The values of a tensor as an array, or `None` in a compiled step, where it has none yet."""
+    try:
+        return ops.convert_to_numpy(tensor)
+    except (NotImplementedError, TypeError, ValueError, RuntimeError):
+        return None
 
 
 def label_rows(labels):

@@ -29,7 +29,8 @@ class ProxyAnchorLoss(ClassLoss):
     `log(1 + sum_p exp(-scale (s_p - margin)))`, plus the mean over all proxies of
     `log(1 + sum_n exp(scale (s_n + margin)))`, over the proxy's positives `p` and negatives `n`. The term of
     a proxy is shared in equal parts by the samples it sums over, and the values of the samples are scaled so
-    that their mean, Keras' default reduction, is the loss.
+    that their mean, Keras' default reduction, is the loss. Under `tf.distribute` the batch is that of the
+    replica.
 
     Example:
 

@@ -59,6 +59,8 @@ class SoftTripleLoss(ClassLoss):
 
     def pool(self, similarity):
         similarity = at_least_float32(similarity)
+        if similarity.shape[2] == 1:
+            return similarity[:, :, 0]  # Keras warns of a softmax over one
         return ops.sum(ops.softmax(similarity / self.temperature, axis=2) * similarity, axis=2)
 
     def class_losses(self, similarity, own):

@@ -1,0 +1,386 @@
+"""What every public loss on similarities to classes keeps to, by default; a new class joins in."""
+
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from oracles import finite_differences, value_and_gradient
+
+import tfdml
+
+CLASSES = [
+    thing
+    for name in tfdml.losses.__all__
+    if isinstance(thing := getattr(tfdml.losses, name), type)
+    and issubclass(thing, tfdml.losses.ClassLoss)
+    and thing is not tfdml.losses.ClassLoss
+]
+every_loss = pytest.mark.parametrize("make", CLASSES, ids=lambda c: c.__name__)
+# Its terms are of proxies, over all samples of a batch; a replica has its own batch.
+OF_A_BATCH = {"ProxyAnchorLoss"}
+both_forms = pytest.mark.parametrize("per_class", [None, 3], ids=["one a class", "several a class"])
+tensorflow_only = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="needs TensorFlow")
+
+
+def batch(n=16, classes=6, per_class=None, seed=0, spread=0.9):
+    """Cosines, classes of unequal size, one of them without a sample."""
+    rng = np.random.default_rng(seed)
+    shape = (n, classes) if per_class is None else (n, classes, per_class)
+    labels = rng.permutation(np.r_[np.arange(classes - 1), rng.integers(0, classes - 1, n - classes + 1)])
+    return labels, rng.uniform(-spread, spread, shape).astype("float32")
+
+
+@every_loss
+def test_survives_its_configuration(make):
+    loss = make(reduction="sum", name="other", dtype="float64")
+    config = json.dumps(keras.losses.serialize(loss))
+    revived = keras.losses.deserialize(json.loads(config))
+    assert json.dumps(keras.losses.serialize(revived)) == config
+    assert dir(revived) == dir(loss)
+    assert revived.reduction == "sum" and revived.name == "other" and revived.dtype == "float64"
+    labels, s = batch()
+    assert float(revived(labels, s)) == float(loss(labels, s))
+
+
+@every_loss
+def test_every_argument_is_in_the_configuration(make):
+    default = make().get_config()
+    for name, value in default.items():
+        if not isinstance(value, bool) and isinstance(value, int | float):
+            changed = value + 1 if isinstance(value, int) else 0.75 * value
+            assert make(**{name: changed}).get_config() == {**default, name: changed}
+
+
+@tensorflow_only
+def test_a_fresh_process_loads_the_models_compiled_with_them(tmp_path):
+    labels, _ = batch()
+    z = np.random.default_rng(0).normal(size=(len(labels), 4)).astype("float32")
+    expected = {}
+    for make in CLASSES:
+        head = tfdml.layers.Proxies(6, per_class=3)
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3), head])
+        model.compile("sgd", loss=make())
+        model.save(tmp_path / f"{make.__name__}.keras")
+        expected[make.__name__] = float(make()(labels, model(z)))
+    np.savez(tmp_path / "batch.npz", labels=labels, z=z)
+    script = (
+        "import json, pathlib, keras, numpy as np, tfdml; b = np.load('batch.npz');"
+        "models = {p.stem: keras.models.load_model(p) for p in pathlib.Path().glob('*.keras')};"
+        "print(json.dumps({k: float(m.loss(b['labels'], m(b['z']))) for k, m in models.items()}))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, check=True, capture_output=True, text=True
+    )
+    assert json.loads(run.stdout.splitlines()[-1]) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.backend
+@every_loss
+@both_forms
+def test_gradient_equals_finite_differences(make, per_class):
+    """In float64 where the backend has it; each sample with a weight of its own, so that none can hide."""
+    labels, s = batch(n=8, classes=4, per_class=per_class)
+    exact = keras.backend.backend() == "tensorflow"
+    s, weights = s.astype("float64" if exact else "float32"), np.random.default_rng(1).uniform(size=len(s))
+    loss = make(reduction="none", dtype="float64" if exact else None)
+
+    def total(x):
+        values = loss(labels, x)
+        return ops.sum(values * ops.cast(weights, values.dtype))
+
+    _, gradient = value_and_gradient(total, s)
+    numeric = finite_differences(
+        lambda x: float(total(ops.convert_to_tensor(x.astype(s.dtype)))), s, step=1e-6 if exact else 1e-3
+    )
+    scale = np.abs(numeric).max()
+    assert scale > 1e-2
+    np.testing.assert_allclose(gradient, numeric, atol=(1e-6 if exact else 2e-2) * scale)
+
+
+@pytest.mark.backend
+@every_loss
+@both_forms
+def test_order_of_samples_classes_and_centers_does_not_matter(make, per_class):
+    labels, s = batch(per_class=per_class)
+    rng, loss = np.random.default_rng(1), make()
+    order, names = rng.permutation(len(s)), rng.permutation(s.shape[1])
+    value, gradient = value_and_gradient(lambda x: loss(labels, x), s)
+    permuted, permuted_gradient = value_and_gradient(lambda x: loss(labels[order], x), s[order])
+    assert permuted == pytest.approx(value, rel=1e-5)
+    np.testing.assert_allclose(permuted_gradient, gradient[order], atol=1e-5 * np.abs(gradient).max())
+    assert float(loss(np.argsort(names)[labels], s[:, names])) == pytest.approx(value, rel=1e-5)
+    if per_class:
+        assert float(loss(labels, s[:, :, ::-1].copy())) == pytest.approx(value, rel=1e-5)
+
+
+@pytest.mark.backend
+@every_loss
+@both_forms
+def test_a_class_far_from_every_sample_costs_nothing(make, per_class):
+    """The class pads the head: cosine -1e4 stands for one that is masked. Means over classes count it."""
+    labels, s = batch(per_class=per_class)
+    loss = tfdml.losses.AdaCosLoss(10) if make is tfdml.losses.AdaCosLoss else make()
+    padded = np.concatenate([s, np.full_like(s[:, :1], -1e4)], axis=1)
+    value, more = float(loss(labels, s)), float(loss(labels, padded))
+    if make is tfdml.losses.ProxyAnchorLoss:
+        pull = float(
+            loss(labels, np.where(np.eye(6, dtype=bool)[labels].reshape(16, 6, *[1] * (s.ndim - 2)), s, -1e4))
+        )
+        value = pull + (value - pull) * 6 / 7
+    assert more == pytest.approx(value, rel=1e-5)
+
+
+@pytest.mark.backend
+@every_loss
+def test_labels_may_be_a_column_or_one_hot(make):
+    labels, s = batch()
+    value = float(make()(labels, s))
+    one_hot = np.eye(s.shape[1])[labels]
+    for same in (
+        labels[:, None],
+        labels.tolist(),
+        labels.astype("uint8"),
+        labels.astype("int32")[:, None],
+        one_hot,
+        one_hot.astype(bool),
+    ):
+        assert float(make()(same, s)) == value
+
+
+@pytest.mark.backend
+@every_loss
+def test_more_classes_than_the_type_of_the_labels_can_count(make):
+    """A label of 8 bits among 300 classes: 5 is not 261 as well."""
+    labels, s = np.arange(8), np.random.default_rng(0).uniform(-0.9, 0.9, (8, 300))
+    assert float(make()(labels.astype("uint8"), s)) == float(make()(labels, s))
+
+
+@pytest.mark.backend
+@every_loss
+@pytest.mark.parametrize("label", [-1, 6, 255, 2**24, 2**24 + 1, 2**32 + 1])
+def test_labels_outside_the_classes_are_refused_where_they_have_values(make, label):
+    labels, s = batch()
+    labels[3] = label
+    expected = rf"Expected labels to be from 0 to 5, .*received: {label}"
+    for given in (labels, ops.convert_to_tensor(labels, dtype="int64") if tensor_holds(label) else labels):
+        with pytest.raises(ValueError, match=expected):
+            make()(given, s)
+
+
+def tensor_holds(label):
+    return keras.backend.backend() != "jax" or label < 2**31
+
+
+@tensorflow_only
+@every_loss
+@both_forms
+@pytest.mark.parametrize("label", [-1, 6, 2**24 + 1, 2**32 + 1])
+def test_in_a_compiled_step_such_a_sample_loses_nothing(make, label, per_class):
+    import tensorflow as tf
+
+    labels, s = batch(per_class=per_class)
+    without = np.delete(s, 3, axis=0), np.delete(labels, 3)
+    labels[3] = label
+    loss = make(reduction="sum")
+
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.int64), tf.TensorSpec((None, *s.shape[1:]))])
+    def step(labels, s):
+        with tf.GradientTape() as tape:
+            tape.watch(s)
+            value = loss(labels, s)
+        return value, tape.gradient(value, s)
+
+    value, gradient = step(labels, s)
+    expected = float(loss(without[1], without[0]))
+    # Proxy-Anchor's values are shares of a mean over the batch, which has one sample more.
+    scale = len(s) / (len(s) - 1) if make is tfdml.losses.ProxyAnchorLoss else 1
+    assert float(value) == pytest.approx(scale * expected, rel=1e-5)
+    assert not gradient[3].numpy().any()
+    value, gradient = step(np.full_like(labels, label), s)
+    assert float(value) == 0 and not gradient.numpy().any()
+
+
+@pytest.mark.backend
+@every_loss
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+@pytest.mark.parametrize(
+    "labels, s",
+    [
+        pytest.param(np.arange(6), np.ones((6, 6)), id="identical"),
+        pytest.param(np.arange(6), np.zeros((6, 6)), id="zero"),
+        pytest.param(np.arange(6), 1e4 * (2 * np.eye(6) - 1), id="huge"),
+        pytest.param(np.arange(6), -1e4 * (2 * np.eye(6) - 1), id="huge and wrong"),
+        pytest.param(np.arange(6), 2 * np.eye(6) - 1, id="perfect"),
+        pytest.param(np.arange(6), 1 - 2 * np.eye(6), id="opposite"),
+        pytest.param(np.zeros(1, int), np.full((1, 6), 0.5), id="one sample"),
+        pytest.param(np.zeros(4, int), np.full((4, 6), 0.5), id="one class in the batch"),
+        pytest.param(np.zeros(4, int), np.full((4, 1), 0.5), id="one class at all"),
+        pytest.param(np.arange(4) % 2, np.eye(2)[np.arange(4) % 2], id="two classes"),
+        pytest.param(np.arange(6), np.zeros((6, 6, 3)), id="centers coincide"),
+        pytest.param(np.arange(6), 1e4 * np.ones((6, 6, 3)), id="huge centers"),
+        pytest.param(np.arange(6), np.ones((6, 6, 1)), id="one center"),
+    ],
+)
+def test_degenerate_batches_have_a_finite_loss_and_gradient(make, labels, s, dtype):
+    s = ops.cast(s, dtype)
+    value, gradient = value_and_gradient(lambda x: make()(labels, x), s)
+    assert np.isfinite(value)
+    assert np.isfinite(gradient).all()
+
+
+@pytest.mark.backend
+@every_loss
+@both_forms
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_computes_in_float32_whatever_the_similarities(make, dtype, per_class):
+    labels, s = batch(n=64, per_class=per_class)
+    rounded = ops.cast(s, dtype)
+    value, gradient = value_and_gradient(lambda x: make()(labels, x), rounded)
+    exact, exact_gradient = value_and_gradient(lambda x: make()(labels, x), ops.cast(rounded, "float32"))
+    assert value == pytest.approx(exact, rel=1e-6)
+    np.testing.assert_allclose(gradient, exact_gradient, atol=1e-2 * np.abs(exact_gradient).max())
+
+
+@pytest.mark.backend
+@every_loss
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16", "mixed_bfloat16"])
+def test_trains_proxies_and_network(make, policy):
+    """Clusters that overlap until the network tells which directions matter: accuracy rises."""
+    keras.utils.set_random_seed(0)
+    rng = np.random.default_rng(0)
+    labels = np.arange(96) % 6
+    x = rng.normal(size=(6, 16))[labels] + 0.8 * rng.normal(size=(96, 16))
+    head = tfdml.layers.Proxies(6, dtype=policy)
+    model = keras.Sequential([keras.Input((16,)), keras.layers.Dense(8, dtype=policy), head])
+    model.compile(keras.optimizers.Adam(0.02), loss=make(), metrics=["sparse_categorical_accuracy"])
+    before = ops.convert_to_numpy(head.proxies)
+    history = model.fit(x, labels, batch_size=32, epochs=12, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+    assert history["loss"][-1] < history["loss"][0]
+    assert history["sparse_categorical_accuracy"][-1] > 0.9 > 0.6 > history["sparse_categorical_accuracy"][0]
+    moved = np.abs(ops.convert_to_numpy(head.proxies) - before).max(axis=1)
+    assert (moved > 0.01).all()
+
+
+@pytest.mark.backend
+@every_loss
+def test_fit_reads_labels_as_integers(make):
+    """Labels above 256 merge in bfloat16, where Keras casts them to the dtype of the loss."""
+    rng = np.random.default_rng(0)
+    labels, s = rng.integers(256, 600, 16), rng.uniform(-0.9, 0.9, (16, 600)).astype("float32")
+    model = keras.Sequential([keras.Input((600,)), keras.layers.Identity()])
+    model.compile(loss=make(dtype="bfloat16"))
+    value = model.evaluate(s, labels, batch_size=16, verbose=0)
+    assert value == pytest.approx(float(make()(labels, s)), rel=1e-2)
+    assert value != pytest.approx(float(make()(labels - labels % 4, s)), rel=2e-2)
+
+
+@pytest.mark.backend
+@every_loss
+def test_one_value_a_sample_and_weights(make):
+    labels, s = batch()
+    each = ops.convert_to_numpy(make(reduction="none")(labels, s))
+    assert each.shape == (len(s),)
+    assert float(make()(labels, s)) == pytest.approx(each.mean(), rel=1e-5)
+    weights = np.linspace(0, 2, len(s)).astype("float32")
+    assert float(make()(labels, s, sample_weight=weights)) == pytest.approx((weights * each).mean(), rel=1e-5)
+
+
+@tensorflow_only
+@every_loss
+@both_forms
+def test_compiles_to_the_same_numbers(make, per_class):
+    import tensorflow as tf
+
+    labels, s = batch(per_class=per_class)
+    loss = make()
+    plain = value_and_gradient(lambda x: loss(labels, x), s)
+    compiled = value_and_gradient(tf.function(lambda x: loss(labels, x), jit_compile=True), s)
+    assert compiled[0] == pytest.approx(plain[0], rel=1e-5)
+    np.testing.assert_allclose(compiled[1], plain[1], atol=1e-5 * np.abs(plain[1]).max())
+
+
+@tensorflow_only
+@every_loss
+def test_is_traced_once_whatever_the_batch_holds(make):
+    import tensorflow as tf
+
+    traces = []
+
+    @tf.function(
+        input_signature=[tf.TensorSpec((None,), tf.int64), tf.TensorSpec((None, 6)), tf.TensorSpec((None,))]
+    )
+    def step(labels, s, weights):
+        traces.append(1)
+        return loss(labels, s, sample_weight=weights)
+
+    loss = make()
+    labels, s = batch()
+    for y, x in ((labels, s), (np.zeros_like(labels), s), (labels[:3], s[:3])):
+        assert float(step(y, x, np.ones(len(y), "float32"))) == pytest.approx(float(loss(y, x)), rel=1e-5)
+    assert len(traces) == 1
+
+
+@every_loss
+@pytest.mark.parametrize(
+    "labels",
+    [
+        pytest.param(np.zeros(4, "float32"), id="float"),
+        pytest.param(np.zeros((4, 1)), id="float column"),
+        pytest.param(np.zeros(4, bool), id="bool"),
+        pytest.param(np.zeros((4, 2, 2), int), id="three axes"),
+        pytest.param(np.int64(3), id="one number"),
+        pytest.param(np.zeros(5, int), id="too many"),
+        pytest.param(np.array([[3, 7], [3, 8], [4, 1], [4, 2]]), id="rows that are not one-hot"),
+        pytest.param(np.full((4, 3), 0.4), id="soft rows"),
+    ],
+)
+def test_other_labels_are_refused(make, labels):
+    with pytest.raises(ValueError, match=r"Expected labels to be .*received: "):
+        make()(labels, np.eye(4, dtype="float32"))
+
+
+@every_loss
+@pytest.mark.parametrize("shape", [(4,), (4, 2, 2, 2)])
+def test_other_similarities_are_refused(make, shape):
+    with pytest.raises(ValueError, match=r"Expected similarities .*\(batch, classes\) or .*received: "):
+        make()(np.arange(4), np.zeros(shape, "float32"))
+
+
+@tensorflow_only
+def test_two_replicas_equal_one(tmp_path):
+    """A step of plain gradient descent by two virtual devices, each with half of the batch."""
+    script = """
+import json, sys, keras, numpy as np, tensorflow as tf, tfdml
+device = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(device, [tf.config.LogicalDeviceConfiguration()] * 2)
+rng = np.random.default_rng(0)
+x, labels = rng.normal(size=(8, 5)).astype("float32"), np.array([0, 1, 2, 0, 3, 1, 1, 2])
+
+def trained(make, strategy):
+    with strategy.scope():
+        keras.utils.set_random_seed(0)
+        head = tfdml.layers.Proxies(4, per_class=2, learning_rate_multiplier=3)
+        model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3), head])
+        model.compile(keras.optimizers.SGD(0.1), loss=make())
+    data = tf.data.Dataset.from_tensor_slices((x, labels)).batch(8)
+    loss = model.fit(data, verbose=0).history["loss"][0]
+    return [loss, *(w.tolist() for w in model.get_weights())]
+
+both = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]), tf.distribute.get_strategy()
+print(json.dumps({n: [trained(getattr(tfdml.losses, n), s) for s in both] for n in sys.argv[1:]}))
+"""
+    names = [make.__name__ for make in CLASSES]
+    done = subprocess.run(
+        [sys.executable, "-c", script, *names], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    results = json.loads(done.stdout.splitlines()[-1])
+    for name in results.keys() - OF_A_BATCH:
+        two, one = results[name]
+        for ours, theirs in zip(two, one, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5, err_msg=name)
