@@ -1,0 +1,139 @@
+"""A table of experiments: what varies, what does not, and where the results lie."""
+
+import hashlib
+import itertools
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+RESULTS = Path(__file__).parent / "results"
+
+# What every row of a table shares, unless its plan says otherwise.
+SETTINGS = {
+    "image_size": 32,
+    "width": 0.5,  # of small_cnn
+    "dim": 128,
+    "epochs": 20,
+    "learning_rate": 1e-3,
+    "classes_per_batch": 32,
+    "images_per_class": 4,
+    "shift": 0.1,
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training.
+
+    Attributes:
+        plan: Name of the plan.
+        data: Name of the image set.
+        variant: Name of the variant.
+        seed: Integer.
+        settings: What decides the result, beside the three before: a dictionary of plain values.
+        trial: Number of a trial of hyper-parameters, or `None` for a run that is measured on test classes.
+    """
+
+    plan: str
+    data: str
+    variant: str
+    seed: int
+    settings: dict
+    trial: int | None = None
+
+    @property
+    def hash(self):
+        """A text that is another one where anything that decides the result is."""
+        decides = [self.data, self.variant, self.seed, self.settings, self.trial]
+        return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def path(self):
+        """The JSON file of its result."""
+        trial = "" if self.trial is None else f"-trial{self.trial}"
+        slug = re.sub(r"\W+", "_", self.variant).strip("_").lower()
+        return RESULTS / self.plan / self.data / f"{slug}-{self.seed}{trial}.json"
+
+    def result(self):
+        """What the run gave, or `None` where it is still to be done, or was done with other settings."""
+        if not self.path.is_file():
+            return None
+        result = json.loads(self.path.read_text(encoding="utf-8"))
+        return result if result["hash"] == self.hash else None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a YAML file says.
+
+    Attributes:
+        name, title, about: For the results and the page.
+        data: Names of the image sets.
+        seeds: Integers.
+        variants: `{name: settings}`: `loss` and `head` as `{class: ..., arguments}`, `build` as the path of a
+            function, `search` as `{path of a setting: values}`, and any of `SETTINGS`.
+        settings: `SETTINGS`, changed.
+    """
+
+    name: str
+    title: str
+    about: str
+    data: list
+    seeds: list
+    variants: dict
+    settings: dict
+
+    @classmethod
+    def load(cls, path):
+        """The plan in a YAML file."""
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        known = {field: content.pop(field) for field in ("title", "about", "data", "seeds", "variants")}
+        unknown = set(content) - set(SETTINGS)
+        if unknown:
+            raise ValueError(f"Expected {path} to set {', '.join(SETTINGS)}, received: {sorted(unknown)}")
+        return cls(path.stem, **known, settings=SETTINGS | content)
+
+    def runs(self, data, variant, seeds=None):
+        """The runs of a row; those of a searched row have the hyper-parameters that were chosen."""
+        settings = self.chosen(data, variant)
+        if settings is None:
+            return []
+        return [Run(self.name, data, variant, seed, settings) for seed in seeds or self.seeds]
+
+    def trials(self, data, variant):
+        """The trials of hyper-parameters of a row, all with the first seed."""
+        search = self.variants[variant].get("search", {})
+        combinations = list(itertools.product(*search.values())) if search else []
+        trials = []
+        for number, values in enumerate(combinations):
+            settings = self._settings(variant)
+            for path, value in zip(search, values, strict=True):
+                put(settings, path, value)
+            trials.append(Run(self.name, data, variant, self.seeds[0], settings, number))
+        return trials
+
+    def chosen(self, data, variant):
+        """The settings of a row, or `None` while trials are missing. Validation classes alone decide."""
+        trials = self.trials(data, variant)
+        if not trials:
+            return self._settings(variant)
+        results = [trial.result() for trial in trials]
+        if any(result is None for result in results):
+            return None
+        scores = [result["validation"]["map@r"] for result in results]
+        return trials[scores.index(max(scores))].settings
+
+    def _settings(self, variant):
+        own = {name: value for name, value in self.variants[variant].items() if name != "search"}
+        return json.loads(json.dumps(self.settings | own))  # a copy
+
+
+def put(settings, path, value):
+    """Sets `settings["a"]["b"]` for the path `"a.b"`."""
+    *groups, name = path.split(".")
+    for group in groups:
+        settings = settings.setdefault(group, {})
+    settings[name] = value

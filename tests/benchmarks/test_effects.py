@@ -1,0 +1,120 @@
+"""The harness that measures effects: what it runs, skips, chooses and writes."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks are no part of the package
+
+from benchmarks.effects import plan as plans
+from benchmarks.effects import running, sets, tables
+from benchmarks.effects.__main__ import main
+
+PLAN = """
+title: Two losses
+about: A test.
+data: [shapes]
+seeds: [0, 1]
+image_size: 16
+width: 0.1
+dim: 8
+epochs: 1
+classes_per_batch: 4
+images_per_class: 2
+variants:
+  NT-Xent: {loss: {class: NTXentLoss}}
+  ArcFace: {loss: {class: ArcFaceLoss}, head: {class: Proxies}, search: {loss.scale: [8, 16]}}
+"""
+
+
+@pytest.fixture
+def shapes(tmp_path):
+    """An .npz file of 20 classes of grey pictures."""
+    rng = np.random.default_rng(0)
+    pictures = np.repeat(rng.integers(0, 256, (20, 20, 20), "uint8"), 4, axis=0)
+    np.savez(tmp_path / "shapes.npz", images=pictures[..., None], labels=np.repeat(np.arange(20), 4))
+    return tmp_path / "shapes.npz"
+
+
+@pytest.fixture
+def plan(tmp_path, monkeypatch):
+    """A function that loads a plan; its results go to a folder of the test."""
+    monkeypatch.setattr(plans, "RESULTS", tmp_path / "results")
+
+    def load(text=PLAN):
+        (tmp_path / "two.yaml").write_text(text)
+        return plans.Plan.load(tmp_path / "two.yaml")
+
+    return load
+
+
+def test_parts_share_no_class_and_count_labels_from_0(shapes):
+    parts = sets.load("shapes", shapes, size=16)
+    counts = [part.num_classes for part in (parts.train, parts.validation, parts.test)]
+    assert counts == [8, 2, 10] and parts.train.image_shape == (16, 16, 3)
+    assert set(parts.train.labels) == set(range(8))
+    pictures = [{picture.tobytes() for picture in part.images()} for part in (parts.train, parts.test)]
+    assert not pictures[0] & pictures[1]
+
+
+def test_runs_chooses_tabulates_and_goes_on(plan, shapes, tmp_path, capsys):
+    words = ["run", str(tmp_path / "two.yaml"), "--data", f"shapes={shapes}"]
+    plan()
+    main([*words, "--seeds", "0"])
+    done = sorted(path.name for path in (tmp_path / "results").rglob("*.json"))
+    assert done == ["arcface-0-trial0.json", "arcface-0-trial1.json", "arcface-0.json", "nt_xent-0.json"]
+    trial = json.loads(next((tmp_path / "results").rglob("*trial0.json")).read_text())
+    assert "validation" in trial and "test" not in trial  # test classes are not looked at to choose
+
+    capsys.readouterr()
+    main(words)
+    assert capsys.readouterr().out.count("MAP@R") == 2  # the other seed alone
+    main(words)
+    assert not capsys.readouterr().out
+
+    main(["table", str(tmp_path / "two.yaml"), "--out", str(tmp_path / "page")])
+    page = (tmp_path / "page" / "two.md").read_text()
+    for name in ("NT-Xent", "ArcFace"):
+        assert re.search(rf"\| {name} \| [01]\.\d{{3}} \| [01]\.\d{{3}} to .* \| 2 \|", page)
+    assert (tmp_path / "page" / "two.png").is_file()
+
+    changed = plan(PLAN.replace("epochs: 1", "epochs: 2"))
+    assert all(run.result() is None for run in changed.runs("shapes", "NT-Xent"))
+
+
+def test_the_best_on_validation_is_chosen(plan):
+    loaded = plan()
+    for trial, score in zip(loaded.trials("shapes", "ArcFace"), (0.2, 0.3), strict=True):
+        assert loaded.chosen("shapes", "ArcFace") is None and loaded.runs("shapes", "ArcFace") == []
+        running.write(trial, {"validation": {"map@r": score}})
+    assert loaded.chosen("shapes", "ArcFace")["loss"]["scale"] == 16
+    assert loaded.chosen("shapes", "NT-Xent")["loss"] == {"class": "NTXentLoss"}
+
+
+def test_a_setting_that_is_none(plan):
+    with pytest.raises(ValueError, match=r"received: \['epoch'\]"):
+        plan(PLAN.replace("epochs: 1", "epoch: 1"))
+
+
+def test_an_interval_holds_the_mean_and_shrinks():
+    few, many = (np.random.default_rng(0).normal(5, 1, count) for count in (5, 500))
+    mean, low, high = tables.interval(few)
+    assert low < mean < high and mean == pytest.approx(few.mean())
+    _, *narrow = tables.interval(many)
+    assert narrow[1] - narrow[0] < (high - low) / 4
+    assert tables.interval([0.5, 0.5]) == (0.5, 0.5, 0.5)
+
+
+def test_every_loss_is_in_the_first_table():
+    import tfdml
+
+    plan = plans.Plan.load(Path(plans.__file__).parent / "losses.yaml")
+    used = {variant["loss"]["class"] for variant in plan.variants.values()}
+    bases = {"MetricLoss", "ClassLoss"}
+    regularisers = {"CenterLoss", "DivergenceLoss", "IntraPairVarianceLoss"}  # beside another loss
+    public = {name for name in tfdml.losses.__all__ if isinstance(getattr(tfdml.losses, name), type)}
+    assert used == public - bases - regularisers
