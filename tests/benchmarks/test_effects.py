@@ -105,7 +105,7 @@ def test_an_interval_holds_the_mean_and_shrinks():
     mean, low, high = tables.interval(few)
     assert low < mean < high and mean == pytest.approx(few.mean())
     _, *narrow = tables.interval(many)
-    assert narrow[1] - narrow[0] < (high - low) / 4
+    assert narrow[1] - narrow[0] < (high - low) / 2
     assert tables.interval([0.5, 0.5]) == (0.5, 0.5, 0.5)
 
 
