@@ -14,6 +14,10 @@ epoch, in which pictures are decoded, is among what is measured, and the start o
 is what no wait shows: how much longer a step takes because the pipeline works beside it, against steps on one
 batch that is at hand.
 
+`ingestion`: how fast JPEG files become an HDF5 file, against a bare loop of OpenCV on as many threads.
+
+`memory`: how much memory that takes, of a tenth of the files and of all.
+
 Results are merged into the JSON file that `--out` names, a part each.
 """
 
@@ -26,6 +30,7 @@ from pathlib import Path
 import cv2
 import h5py
 import numpy as np
+from ingestion import ingestion, memory
 
 CLASSES, EACH = 32, 4
 
@@ -177,7 +182,7 @@ def waiting(options):
     return results
 
 
-PARTS = {"streams": streams, "waiting": waiting}
+PARTS = {"streams": streams, "waiting": waiting, "ingestion": ingestion, "memory": memory}
 
 if __name__ == "__main__":
     main()
