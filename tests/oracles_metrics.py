@@ -1,9 +1,12 @@
 """Slow retrieval figures, written to be obviously right: every order of tied items, one by one."""
 
 import itertools
+import math
 from fractions import Fraction
 
 import numpy as np
+
+NDCG_AT = (1, 3, 20)
 
 
 def retrieval(distances, labels, gallery_labels, recall_at, pool):
@@ -47,7 +50,18 @@ def figures(ranking, recall_at):
         "map": sum((p for p, relevant in zip(precisions, ranking, strict=True) if relevant), Fraction(0))
         / total,
         "mrr": Fraction(1, ranking.index(True) + 1),
+        "ndcg": ndcg(ranking, len(ranking)),
+        **{f"ndcg@{k}": ndcg(ranking, k) for k in NDCG_AT},
     }
+
+
+def ndcg(ranking, k):
+    """Discounted gain of the first `k` of a ranking, over that of the best ranking."""
+
+    def gain(order):
+        return sum(1 / math.log2(j + 2) for j, relevant in enumerate(order[:k]) if relevant)
+
+    return gain(ranking) / gain(sorted(ranking, reverse=True))
 
 
 def squared_distances(queries, gallery):
@@ -72,3 +86,48 @@ def pairwise_f1(labels, clusters):
     same_cluster = {(i, j) for i, j in pairs if clusters[i] == clusters[j]}
     both = len(same_class & same_cluster)
     return 2 * both / (len(same_class) + len(same_cluster))
+
+
+def pair_distances(queries, gallery, distance):
+    """Distances of all queries to all gallery items, one by one, in float64."""
+
+    def apart(q, g):
+        if distance == "cosine":
+            return 1 - q @ g / (np.linalg.norm(q) * np.linalg.norm(g))
+        if distance == "dot":
+            return -(q @ g)
+        return np.linalg.norm(q - g) ** (2 if distance == "squared_euclidean" else 1)
+
+    return np.array(
+        [[apart(q, g) for g in np.asarray(gallery, "float64")] for q in np.asarray(queries, "float64")]
+    )
+
+
+def verification(distances, same, far):
+    """Figures of a list of pairs: every threshold that can matter is tried."""
+    distances, same = np.asarray(distances), np.asarray(same, bool)
+    positive, negative = distances[same], distances[~same]
+    wins = sum((p < n) + 0.5 * (p == n) for p in positive for n in negative)
+    points = [(0.0, 0.0), *((np.mean(negative <= t), np.mean(positive <= t)) for t in np.unique(distances))]
+    figures = {"auc": wins / (len(positive) * len(negative))}
+    for rate in far:
+        figures[f"tar@far={rate:g}"] = max(tar for false, tar in points if false <= rate)
+    for (far0, tar0), (far1, tar1) in itertools.pairwise(points):
+        if far1 >= 1 - tar1:  # the line from the point before crosses that of equal errors
+            share = (1 - tar0 - far0) / (far1 - far0 + tar1 - tar0)
+            figures["eer"] = far0 + share * (far1 - far0)
+            break
+    return figures
+
+
+def active_triplets(distances, labels, margin):
+    """Share of all triplets with a hinge above zero, one by one."""
+    n = len(labels)
+    hinges = [
+        distances[a][p] - distances[a][k] + margin
+        for a in range(n)
+        for p in range(n)
+        for k in range(n)
+        if p != a and labels[p] == labels[a] != labels[k]
+    ]
+    return sum(h > 0 for h in hinges) / len(hinges)

@@ -9,17 +9,18 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from tfdml.metrics import retrieval, retrieval_per_query
-from tfdml.metrics.retrieval import cores
+from tfdml.metrics.gallery import cores
 
 pytestmark = pytest.mark.backend
 
 RECALL_AT = (1, 2, 4, 8)
-FIGURES = [*(f"recall@{k}" for k in RECALL_AT), "precision@1", "r_precision", "map@r", "map", "mrr"]
+FIGURES = [*(f"recall@{k}" for k in RECALL_AT), "precision@1", "r_precision", "map@r", "map", "mrr", "ndcg"]
+GAINS = [f"ndcg@{k}" for k in oracles.NDCG_AT]
 
 
 def assert_equals_oracle(values, expected):
     for i, figures in enumerate(expected):
-        for name in FIGURES:
+        for name in FIGURES + GAINS:
             if figures is None:
                 assert np.isnan(values[name][i])
             else:
@@ -34,7 +35,9 @@ def test_pool_equals_the_mean_over_all_orders_of_ties(seed):
         rng.integers(0, 6, 14),
     )  # points coincide; some classes are single
     expected = oracles.retrieval(oracles.squared_distances(x, x), labels, labels, RECALL_AT, pool=True)
-    assert_equals_oracle(retrieval_per_query(x, labels, recall_at=RECALL_AT), expected)
+    assert_equals_oracle(
+        retrieval_per_query(x, labels, recall_at=RECALL_AT, ndcg_at=oracles.NDCG_AT), expected
+    )
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -44,7 +47,9 @@ def test_gallery_equals_the_mean_over_all_orders_of_ties(seed):
     labels, gallery_labels = rng.integers(0, 6, 9), rng.integers(1, 5, 13)
     distances = oracles.squared_distances(queries, gallery)
     expected = oracles.retrieval(distances, labels, gallery_labels, RECALL_AT, pool=False)
-    values = retrieval_per_query(queries, labels, gallery, gallery_labels, recall_at=RECALL_AT)
+    values = retrieval_per_query(
+        queries, labels, gallery, gallery_labels, recall_at=RECALL_AT, ndcg_at=oracles.NDCG_AT
+    )
     assert_equals_oracle(values, expected)
 
 
@@ -60,7 +65,9 @@ def test_any_small_set_equals_the_oracle(points, seed, tile):
     labels = np.random.default_rng(seed).integers(0, 3, len(points))
     distances = oracles.squared_distances(points, points)
     expected = oracles.retrieval(distances, labels, labels, RECALL_AT, pool=True)
-    assert_equals_oracle(retrieval_per_query(points, labels, recall_at=RECALL_AT, tile=tile), expected)
+    assert_equals_oracle(
+        retrieval_per_query(points, labels, recall_at=RECALL_AT, ndcg_at=oracles.NDCG_AT, tile=tile), expected
+    )
 
 
 def test_averages_queries_and_counts_those_dropped():
@@ -105,6 +112,26 @@ def test_collapsed_embedding_scores_chance(dim, distance):
     precision = (1 + (places - 1) * (r - 1) / (n - 1)) / places
     assert figures["map"] == pytest.approx(precision.sum() / n)
     assert figures["map@r"] == pytest.approx(precision[:r].sum() / n)
+    discounts = 1 / np.log2(places + 1)
+    assert figures["ndcg"] == pytest.approx(r / n * discounts.sum() / discounts[:r].sum())
+
+
+@pytest.mark.parametrize("points", ["apart", "tied"])
+def test_ndcg_equals_scikit_learn(points):
+    """Which averages over ties as well."""
+    from sklearn.metrics import ndcg_score
+
+    rng = np.random.default_rng(0)
+    x, labels = rng.normal(size=(40, 2)).astype("float32"), rng.integers(0, 6, 40)
+    x = x.round() if points == "tied" else x
+    values = retrieval_per_query(x, labels, ndcg_at=(1, 5, 100))
+    apart = ((x[:, None] - x[None]) ** 2).sum(axis=2)
+    for i in range(40):
+        others = np.arange(40) != i
+        relevant, near = (labels == labels[i])[None, others], -apart[i][None, others]
+        assert values["ndcg"][i] == pytest.approx(ndcg_score(relevant, near))
+        for k in (1, 5, 100):
+            assert values[f"ndcg@{k}"][i] == pytest.approx(ndcg_score(relevant, near, k=k))
 
 
 def test_map_at_r_is_never_above_r_precision():
@@ -175,6 +202,20 @@ def test_labels_above_two_to_the_24_stay_apart():
     assert retrieval(x, labels)["map"] == 1.0
 
 
+def test_a_model_and_a_data_set_give_what_their_arrays_give():
+    rng = np.random.default_rng(0)
+    x, labels = rng.normal(size=(20, 3)).astype("float32"), rng.integers(0, 4, 20)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Rescaling(2.0)])
+    batches = [(x[:12], labels[:12]), (x[12:], labels[12:])]
+    assert retrieval(model, batches) == retrieval(x, labels)
+    found = retrieval(model, batches[:1], gallery=batches[1:])
+    assert found == retrieval(*batches[0], *batches[1])
+    with pytest.raises(
+        ValueError, match="Expected gallery and gallery_labels to be given together, or a data"
+    ):
+        retrieval(model, batches, x, labels)
+
+
 def test_memory_stays_far_below_all_similarities():
     n = 6000  # all similarities: 144 MB
     x, labels = np.random.default_rng(0).normal(size=(n, 4)).astype("float32"), np.arange(n) // 6
@@ -209,6 +250,9 @@ def test_memory_stays_far_below_all_similarities():
         ({"recall_at": (0, 1)}, r"recall_at to be integers above 0, received: \(0, 1\)"),
         ({"recall_at": 5}, "recall_at to be integers above 0, received: 5"),
         ({"recall_at": (0.5,)}, "recall_at to be integers above 0"),
+        ({"ndcg_at": (0,)}, r"ndcg_at to be integers above 0, received: \(0,\)"),
+        ({"confidence": 1}, "confidence to be a number between 0 and 1, received: 1"),
+        ({"resample": "images"}, "resample to be one of classes, queries, received: 'images'"),
         ({"distance": "manhattan"}, "distance to be one of euclidean, .* received: 'manhattan'"),
         ({"tile": 0}, "tile to be an integer above 0, received: 0"),
     ],

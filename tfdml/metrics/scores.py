@@ -2,6 +2,8 @@
 
 import numpy as np
 
+DISTANCES = "euclidean", "squared_euclidean", "cosine", "dot"
+
 
 def score_vectors(queries, gallery, distance):
     """Float32 `(queries, d)` and `(gallery, d)`: the larger the dot product, the nearer the two.

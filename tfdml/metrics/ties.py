@@ -37,6 +37,22 @@ def precision_sum(above, tied, relevant_above, relevant, harmonic, limit=None):
     return ((relevant_above + 1) * inverse_ranks + crowd * (places - (above + 1) * inverse_ranks)) / tied
 
 
+def discounted_gain(above, tied, discounts, limit=None):
+    """Expected `1 / log2(rank + 1)` of each item of a level, 0 beyond rank `limit`.
+
+    Args:
+        above, tied: Integers of one shape.
+        discounts: Their running sums, `discounts[n] = Σ_{rank <= n} 1 / log2(rank + 1)`.
+        limit: Last rank that counts. Defaults to all.
+    """
+    places = tied if limit is None else np.clip(limit - above, 0, tied)
+    # Without a tie the difference of two sums would only lose digits.
+    one = np.where(places > 0, 1 / np.log2(above + 2), 0)
+    # Items beyond the limit may lie beyond the table: they have no place in it.
+    start = np.where(places > 0, above, 0)
+    return np.where(tied == 1, one, (discounts[start + places] - discounts[start]) / tied)
+
+
 def first_relevant(above, tied, relevant, ranks):
     """Expected inverse rank of the nearest relevant item, and the chance to find one within given ranks.
 
