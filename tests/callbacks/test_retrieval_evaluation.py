@@ -9,7 +9,7 @@ from tfdml.callbacks import RetrievalEvaluation
 
 pytestmark = pytest.mark.backend
 
-NAMES = ["recall@1", "recall@4", "precision@1", "r_precision", "map@r", "map", "mrr"]
+NAMES = ["recall@1", "recall@4", "precision@1", "r_precision", "map@r", "map", "mrr", "ndcg"]
 TRACES = []
 
 

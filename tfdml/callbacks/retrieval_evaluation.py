@@ -1,17 +1,15 @@
 """Retrieval figures of unseen classes, epoch by epoch."""
 
-import keras
-import numpy as np
-
 from tfdml import metrics
+from tfdml.callbacks.measurement import Measurement
 
 
-class RetrievalEvaluation(keras.callbacks.Callback):
+class RetrievalEvaluation(Measurement):
     """Measures how well a model retrieves, and writes the figures into the logs of the epoch.
 
     The data set is embedded batch by batch by the model's compiled predict function (traced once for all
     epochs), and only the embeddings are kept. The logs get `val_recall@1`, ..., `val_precision@1`,
-    `val_r_precision`, `val_map@r`, `val_map` and `val_mrr`: see `tfdml.metrics.retrieval`.
+    `val_r_precision`, `val_map@r`, `val_map`, `val_mrr` and `val_ndcg`: see `tfdml.metrics.retrieval`.
 
     Put it *before* the callbacks that read the logs: they are called in the order of the list. Give those
     `mode="max"`: Keras cannot guess from the names that larger is better.
@@ -54,35 +52,15 @@ class RetrievalEvaluation(keras.callbacks.Callback):
         prefix="val_",
         embedding_model=None,
     ):
-        super().__init__()
-        if not (isinstance(every, int | np.integer) and every > 0):
-            raise ValueError(f"Expected every to be an integer above 0, received: {every!r}")
-        self.dataset, self.gallery, self.every = dataset, gallery, every
-        self.prefix, self.embedding_model = prefix, embedding_model
+        super().__init__(dataset, every, prefix, embedding_model)
+        self.gallery = gallery
         self.options = {"recall_at": tuple(recall_at), "distance": distance, "tile": tile}
 
     def evaluate(self):
         """The figures of the model as it is now: the dictionary of `tfdml.metrics.retrieval`."""
         model = self.embedding_model or self.model
-        found = () if self.gallery is None else metrics.embed(model, self.gallery)
-        return metrics.retrieval(*metrics.embed(model, self.dataset), *found, **self.options)
+        return metrics.retrieval(model, self.dataset, gallery=self.gallery, **self.options)
 
-    def on_train_begin(self, logs=None):
-        for name in self._names():
-            vars(self).pop(name, None)
-
-    def on_epoch_end(self, epoch, logs=None):
-        due = (epoch + 1) % self.every == 0 or epoch + 1 == self.params.get("epochs")
-        if due or not all(name in vars(self) for name in self._names()):
-            figures = self.evaluate()
-            # As plain numbers among the attributes, which `tfdml.callbacks.Backup` saves: a run that resumes
-            # between two measurements then repeats the same figures as one that was never interrupted.
-            vars(self).update({name: figures[name.removeprefix(self.prefix)] for name in self._names()})
-        if logs is not None:
-            logs.update({name: vars(self)[name] for name in self._names()})
-
-    def _names(self):
+    def figure_names(self):
         recalls = [f"recall@{k}" for k in self.options["recall_at"]]
-        return [
-            self.prefix + name for name in (*recalls, "precision@1", "r_precision", "map@r", "map", "mrr")
-        ]
+        return [*recalls, "precision@1", "r_precision", "map@r", "map", "mrr", "ndcg"]

@@ -26,8 +26,8 @@ def _text(cell):
 
 def print_figures(results, title=None):
     """Prints figures by model, `{"trained": {"recall@1": 0.7, ...}, ...}`, a column each."""
-    # precision@1 is recall@1 by definition
-    hidden = ("queries", "queries_dropped", "precision@1")
+    # precision@1 is recall@1 by definition, and V-measure is NMI
+    hidden = ("queries", "queries_dropped", "precision@1", "v_measure")
     names = [name for name in next(iter(results.values())) if name not in hidden]
     rows = [[name, *(f"{figures[name]:.3f}" for figures in results.values())] for name in names]
     print_table(["", *results], rows, title)

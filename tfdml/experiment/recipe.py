@@ -7,7 +7,7 @@ import keras
 
 from tfdml.losses import MetricLoss
 
-MEASURED = "val_precision@1", "val_r_precision", "val_map@r", "val_map", "val_mrr"
+MEASURED = "val_precision@1", "val_r_precision", "val_map@r", "val_map", "val_mrr", "val_ndcg"
 
 
 @dataclass

@@ -15,8 +15,10 @@ FIGURES = {
     "map@r": ("MAP@R", "As R-precision, but an early right one counts for more than a late one."),
     "map": ("MAP", "Mean precision at every right neighbour, down the whole ranking."),
     "mrr": ("MRR", "Mean of one over the rank of the first right neighbour."),
+    "ndcg": ("NDCG", "Right neighbours down the whole ranking, the early ones counting most."),
     "nmi": ("NMI", "How well k-means clusters of the embeddings match the classes (mutual information)."),
     "ami": ("AMI", "As NMI, corrected for what chance alone would give."),
+    "v_measure": ("V-measure", "Harmonic mean of homogeneity and completeness: the same as NMI."),
     "f1": ("F1", "How well pairs of pictures in one cluster match pairs of one class."),
 }  # fmt: skip
 HEADLINE = ("recall@1", "map@r")
