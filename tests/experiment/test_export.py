@@ -1,5 +1,7 @@
+import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -8,10 +10,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfdml import data
+from tfdml import data, metrics
 from tfdml.experiment import RunFolder, export, find_similar, load_recipe
 from tfdml.experiment.building import build_model
-from tfdml.experiment.evaluation import embed_with
+from tfdml.experiment.datasets import open_data
+from tfdml.experiment.evaluation import Embedded, Trial, embed_with
 from tfdml.experiment.exporting import decode
 from tfdml.experiment.gallery import Gallery
 
@@ -36,6 +39,7 @@ found = {
     "signature_uint8": by_name("embed_uint8", images=pixels),
     "bytes_signature": by_name("embed_bytes", encoded=encoded),
     "wide": loaded.embed(given["wide"]),
+    "threshold": loaded.threshold,
 }
 for name, search in (("search", loaded.search), ("search_uint8", loaded.signatures["search_uint8"])):
     found.update({f"{name}/{key}": value for key, value in search(images=pixels).items()})
@@ -141,6 +145,49 @@ def test_search_finds_what_the_gallery_holds(name, exported, run):
     labels = gallery.labels[results[f"{name}/ids"]]
     np.testing.assert_array_equal(results[f"{name}/labels"], labels)
     np.testing.assert_array_equal(results[f"{name}/class_names"], gallery.class_names[labels])
+
+
+def validation(run):
+    """Embeddings and labels of the validation pictures, from what lies in the run folder."""
+    run = RunFolder(run)
+    recipe, _ = run.load_recipe()
+    part = open_data(recipe, lambda _: None, run.read_split())[1].validation
+    return embed_with(run.load_model())(part), part.labels
+
+
+@pytest.mark.parametrize("name", ["search", "search_uint8"])
+def test_the_threshold_is_that_of_the_validation_pictures(name, exported, run):
+    _, results, _ = exported
+    threshold = float(results["threshold"])
+    written = json.loads(RunFolder(run).metrics.read_text())["threshold"]
+    calibrated = metrics.calibrate_threshold(*validation(run), at=0.001)
+    assert (
+        threshold == pytest.approx(written["threshold"]) == pytest.approx(calibrated["threshold"], rel=1e-4)
+    )
+    assert {key: written[key] for key in ("far", "tar")} == pytest.approx(
+        {key: calibrated[key] for key in ("far", "tar")}
+    )
+    same = results[f"{name}/same"]
+    assert same.dtype == bool and same[:, 0].all()  # each finds itself
+    np.testing.assert_array_equal(same, results[f"{name}/distances"] <= threshold)
+
+
+def test_there_is_no_threshold_where_none_was_calibrated(run, photos, tmp_path):
+    """The validation pictures were trained on; or they are of one class, or alike in all classes."""
+    out = tmp_path / "run"
+    shutil.copytree(run, out)
+    for threshold in ({}, {"threshold": None}):
+        (out / "metrics.json").write_text(json.dumps({"test": {}, **threshold}))
+        loaded = tf.saved_model.load(export(out, tmp_path / f"model {len(threshold)}", k=1))
+        assert not hasattr(loaded, "threshold")
+        assert "same" not in loaded.search(np.zeros((1, 20, 20, 3), "float32"))
+    images = data.from_folder(photos).subset(np.arange(10))  # of two classes
+    embeddings = np.random.default_rng(0).normal(size=(10, 3))
+    embedded = Embedded(Trial(images, None), np.zeros((10, 3)), None)
+    assert embedded.threshold() is None
+    assert dataclasses.replace(embedded, queries=embeddings).threshold(far=0.5)["far"] <= 0.5
+    one = Embedded(Trial(images.subset(np.arange(5)), None), embeddings[:5], None)
+    assert one.threshold() is None
 
 
 def test_k_is_no_more_than_the_gallery_has(run, photos, tmp_path):

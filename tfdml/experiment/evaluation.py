@@ -55,6 +55,20 @@ class Embedded:
         figures = metrics.retrieval(self.queries, trial.queries.labels, *found, recall_at=recall_at)
         return {**figures, **metrics.clustering(self.queries, trial.queries.labels)}
 
+    def threshold(self, far=0.001):
+        """The distance that no more than this share of the pairs of two classes stay within, and its figures.
+
+        The dictionary of `tfdml.metrics.calibrate_threshold`; `None` where no distance tells pairs apart, or
+        there are none of one class or of two.
+        """
+        trial = self.trial
+        found = () if trial.gallery is None else (self.gallery, trial.gallery.labels)
+        labels = np.concatenate([trial.queries.labels, *found[1:]])
+        if not trial.possible or len(np.unique(labels)) < 2:
+            return None
+        calibrated = metrics.calibrate_threshold(self.queries, trial.queries.labels, *found, at=far)
+        return calibrated if np.isfinite(calibrated["threshold"]) else None
+
     def neighbors(self, k):
         """Distances and places of the `k` nearest to each query, `(queries, k)`; never the query itself."""
         if self.gallery is not None:

@@ -22,7 +22,12 @@ def export(path, out=None, k=8):
     - `embed_bytes(encoded)`: strings `(batch,)`, each a PNG, JPEG or BMP file, to embeddings. TensorFlow does
       not turn a JPEG as its camera was held: turn it before.
     - `search(images)`: the `k` nearest pictures of the gallery, a dictionary of `(batch, k)`: `ids` (places
-      in the gallery), `labels`, `class_names` and `distances` (Euclidean).
+      in the gallery), `labels`, `class_names`, `distances` (Euclidean), and `same`: whether the distance is
+      within `threshold`.
+    - `threshold`: the distance up to which two pictures are held to be of one class, a number: the largest
+      at which no more than one in a thousand pairs of two classes was accepted on the validation pictures.
+      It and `same` are missing where no such distance was found: too few pictures are held for validation,
+      or they were trained on.
 
     Args:
         path: Path of the run folder.
@@ -45,7 +50,7 @@ def export(path, out=None, k=8):
         raise ValueError(
             f"Expected KERAS_BACKEND to be tensorflow for an export, received: {keras.backend.backend()}"
         )
-    served = Served(run.load_model(), Gallery.load(run.gallery), k)
+    served = Served(run.load_model(), Gallery.load(run.gallery), k, run.read_threshold())
     with written_whole(out) as part:
         tf.saved_model.save(served, str(part), signatures=served.signatures())
     return out
@@ -58,10 +63,13 @@ class Served(tf.Module):
         model: Keras model from images to embeddings.
         gallery: The `Gallery` to search.
         k: Neighbours to find.
+        threshold: Largest distance of two pictures that are held to be of one class, or `None`.
     """
 
-    def __init__(self, model, gallery, k):
+    def __init__(self, model, gallery, k, threshold=None):
         super().__init__()
+        if threshold is not None:
+            self.threshold = tf.Variable(threshold, trainable=False, dtype="float32")
         self._fit, self._k = gallery.fit, min(k, len(gallery.labels))
         # In a closure, where TensorFlow does not find a Keras model to save in Keras' way.
         self._network = lambda images: model(images, training=False)
@@ -104,12 +112,13 @@ class Served(tf.Module):
     def _search(self, images):
         distances, ids = search.nearest_neighbors(self._embed(images), self.gallery, self._k)
         labels = tf.gather(self.labels, ids)
-        return {
+        found = {
             "ids": tf.cast(ids, tf.int64),
             "labels": labels,
             "class_names": tf.gather(self.class_names, labels),
             "distances": distances,
         }
+        return {**found, "same": distances <= self.threshold} if hasattr(self, "threshold") else found
 
 
 def decode(encoded):

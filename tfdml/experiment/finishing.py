@@ -27,16 +27,25 @@ def finish(run, recipe, whole, splits, notes):
     Gallery.of(recipe, whole, embeddings).save(run.gallery)
 
     trial = Trial.of(splits)
-    trained = embed_trial(trial, lambda part: embeddings[np.searchsorted(whole.rows, part.rows)])
+    trained = embed_trial(trial, lambda part: embeddings[places(whole, part)])
     results = {
         "trained": trained.figures(recipe.evaluation.recall_at),
         "untrained": embed_trial(trial, embed_with(build_model(recipe))).figures(recipe.evaluation.recall_at),
         "raw pixels": embed_trial(trial, embed_pixels).figures(recipe.evaluation.recall_at),
     }
     held_out = {"by": splits.by, "images": len(trial.queries), "classes": trial.queries.num_classes}
-    run.write_json(run.metrics, {"test": results, "held_out": held_out, "notes": list(notes)})
+    written = {"test": results, "held_out": held_out, "notes": list(notes)}
+    if recipe.train_on == "train":  # else the validation images are nearer to each other than others will be
+        validated = embed_trial(Trial.of(splits, "validation"), lambda part: embeddings[places(whole, part)])
+        written.update(threshold=validated.threshold())
+    run.write_json(run.metrics, written)
     notes.tell("Writing the report.")
     write_report(run.report, _report(run, recipe, splits, trained, results, notes))
+
+
+def places(whole, part):
+    """Where the images of a part stand in the whole set."""
+    return np.searchsorted(whole.rows, part.rows)
 
 
 def _report(run, recipe, splits, trained, results, notes):

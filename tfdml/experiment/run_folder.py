@@ -135,6 +135,13 @@ class RunFolder:
         """What `split.json` holds, or `None` where there is no such file: the data has its own split."""
         return json.loads(self.split.read_text(encoding="utf-8")) if self.split.is_file() else None
 
+    def read_threshold(self):
+        """The distance within which two pictures are of one class, as calibrated; `None` where it was not."""
+        if not self.metrics.is_file():
+            return None
+        calibrated = json.loads(self.metrics.read_text(encoding="utf-8")).get("threshold")
+        return calibrated and calibrated["threshold"]
+
     def write_json(self, path, value):
         """Writes a JSON file whole or not at all."""
         with written_whole(path) as part:
