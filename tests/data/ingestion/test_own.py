@@ -1,3 +1,8 @@
+import json
+import os
+import shutil
+import sys
+
 import numpy as np
 import pytest
 from data.ingestion.toys import write_pictures
@@ -38,6 +43,24 @@ def test_a_folder_that_changed_is_not_taken_for_what_was_made(photos, tmp_path):
         ingest_folder(photos, out, size=8)
 
 
+def test_ids_that_are_no_labels_are_numbered_from_0(photos, tmp_path):
+    for name, ids in (("as they are", ("7", "10", "9")), ("anew", ("1", "01", "9999999999"))):
+        folder = tmp_path / name
+        for source, class_id in zip(sorted(photos.iterdir()), ids, strict=True):
+            shutil.copytree(source, folder / class_id)
+        found = from_hdf5(ingest_folder(folder, tmp_path / f"{name}.hdf5", size=8, fuel=True))
+        assert found.class_names == (["7", "9", "10"] if name == "as they are" else ["0", "1", "2"])
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are text there")
+def test_names_that_are_no_text(photos, tmp_path):
+    (photos / "class-1").rename(photos / os.fsdecode(b"caf\xe9"))
+    path = ingest_folder(photos, tmp_path / "out.hdf5", size=8)
+    assert from_hdf5(path).class_names == ["caf?", "class-2", "class-3"]
+    assert ingest_folder(photos, tmp_path / "out.hdf5", size=8) == path
+    json.loads((tmp_path / "out.report.json").read_text(encoding="utf-8"))
+
+
 def test_an_empty_folder(tmp_path):
     with pytest.raises(ValueError, match="hold pictures in one subfolder a class, received: none"):
         ingest_folder(tmp_path, tmp_path / "out.hdf5")
@@ -69,6 +92,14 @@ class TestCsv:
         path = listed(tmp_path, "path,label\nphotos/class-1/0.png,1\nphotos/class-2/0.png,2\n")
         assert len(from_hdf5(path)) == 2
 
+    @pytest.mark.parametrize("row", ["class-1/0.png,2,train", "class-1/0.png,1,test"])
+    def test_a_list_that_changed_is_not_taken_for_what_was_made(self, row, tmp_path):
+        text = "path,label,split\nphotos/class-1/0.png,1,train\n"
+        listed(tmp_path, text)
+        listed(tmp_path, text)
+        with pytest.raises(ValueError, match="out to be a new file"):
+            listed(tmp_path, text.replace("class-1/0.png,1,train", row))
+
     @pytest.mark.parametrize(
         "text, message",
         [
@@ -76,6 +107,7 @@ class TestCsv:
             ("file,class\na.png,1\n", "columns path and label, received: \\['file', 'class'\\]"),
             ("path,label\n", "received: a header alone"),
             ("path,label\na.png,1\nb.png\n", "a path and a label in line 3 of .*list.csv"),
+            ("path,label\na,b.png,1\n", "as many values as columns in line 2 of .*: \\['1'\\] too"),
             ("path,label,split\na.png,1,learn\n", "split to be one of train, .* in line 2 .*'learn'"),
             ("path,label,split\na.png,1,\n", "in line 2 .* received: ''"),
             ("path,label\nnowhere.png,1\n", "hold a picture that can be read, received: none"),

@@ -27,7 +27,7 @@ class OwnIngestion(DatasetIngestion):
         )
         super().__init__(Path(out).parent, out, **options)
         self._samples, self.folder = samples, root
-        self.downloads, self._unpacked = self.work, self.work / "unpacked"  # nothing beside the user's files
+        self.downloads = self.work  # nothing beside the user's files
 
     def decompress(self):
         """Nothing is packed."""
@@ -45,12 +45,12 @@ class OwnIngestion(DatasetIngestion):
         return [sample.retrieval or ALL for sample in samples]
 
     def fingerprint(self):
-        """Sizes and times of the files."""
+        """Names, classes and splits as they are listed, sizes and times of the files."""
         content = hashlib.sha256()
         for sample in self._samples:
             path = self.folder / sample.source
             state = path.stat() if path.is_file() else None
-            content.update(repr(state and (state.st_size, state.st_mtime_ns)).encode())
+            content.update(repr((sample, state and (state.st_size, state.st_mtime_ns))).encode())
         return content.hexdigest()
 
     @property
@@ -143,6 +143,11 @@ def _sample(path, line, row, has_split):
     source, label, split = (row.get(name) or "" for name in ("path", "label", "split"))
     if not (source and label):
         raise ValueError(f"Expected a path and a label in line {line} of {path}, received: {row}")
+    if any(row.get(None, ())):  # a comma in a path shifts what follows
+        raise ValueError(
+            f"Expected as many values as columns in line {line} of {path}, received: {row[None]} too "
+            "(a value with a comma belongs in quotes)"
+        )
     if has_split and split not in ORDER:
         raise ValueError(
             f"Expected split to be one of {', '.join(ORDER)} in line {line} of {path}, received: {split!r}"
