@@ -142,3 +142,21 @@ def test_the_extra_is_named_where_it_is_missing(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "tensorflow_datasets", None)
     with pytest.raises(ImportError, match=r"pip install tfdml\[tfds\]"):
         from_tfds("mnist")
+
+
+def test_examples_without_a_label_are_left_out(builder, tmp_path, monkeypatch):
+    read = TfdsIngestion._read
+
+    def some_without(self, split, skip=0, **options):
+        for example in read(self, split, skip, **options):
+            yield {**example, "label": -1} if split == "test" and "image" not in example else example
+
+    monkeypatch.setattr(TfdsIngestion, "_read", some_without)
+    assert len(from_hdf5(ingest_tfds(builder, tmp_path / "x.hdf5", size=8))) == 20
+
+
+def test_what_features_were_taken_is_part_of_the_recipe(builder, tmp_path):
+    out = tmp_path / "x.hdf5"
+    ingest_tfds(builder, out, size=8)
+    recipe = json.loads((tmp_path / "x.report.json").read_text())["recipe"]
+    assert (recipe["tfds"], recipe["image"], recipe["label"]) == ("tiny_of_tfdml/1.0.0", "image", "label")

@@ -37,7 +37,13 @@ class TfdsIngestion(DatasetIngestion):
             about.name, about.full_name, count, len(self._names), license_, about.homepage or "", ""
         )
         super().__init__(Path(out).parent, out, **options)
-        self.downloads, self._unpacked = self.work, self.work / "unpacked"
+        self.downloads = self.work
+
+    @property
+    def recipe(self):
+        """The version and the features decide the file too."""
+        features = {"image": self._image, "label": self._label}
+        return {**super().recipe, "tfds": self._builder.info.full_name, **features}
 
     @property
     def lock(self):
@@ -52,12 +58,13 @@ class TfdsIngestion(DatasetIngestion):
         return {str(number): name for number, name in enumerate(self._names)}
 
     def get_samples(self):
-        """Every example, in the order of TensorFlow Datasets."""
+        """Every example that has a label, in the order of TensorFlow Datasets."""
         only_label = {"decoders": self._tfds.decode.PartialDecoding({self._label: True})}
         return [
             Sample(str(int(example[self._label])), f"{split}/{number}", classification=split)
             for split in self._builder.info.splits
             for number, example in enumerate(self._read(split, **only_label))
+            if example[self._label] >= 0  # -1 stands for none
         ]
 
     def payloads(self, samples):
@@ -175,7 +182,8 @@ def from_tfds(name, split="all", *, size=96, fit="crop", image=None, label=None,
         ValueError: There is no such set or split, or it has no image or no class label.
     """
     builder = _prepared(name, tfds_dir)
-    stem = "_".join([*builder.info.full_name.split("/"), str(size), *([] if fit == "crop" else [fit])])
+    chosen = ["" if fit == "crop" else fit, image, label]
+    stem = "_".join([*builder.info.full_name.split("/"), str(size), *filter(None, chosen)])
     out = data_dir() / "tfds" / f"{stem}.hdf5"
     ingestion = TfdsIngestion(builder, out, image, label, size=size, fit=fit, note=note)
     return from_hdf5(ingestion.start(), split, by="classification")
