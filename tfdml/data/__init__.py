@@ -2,8 +2,8 @@
 
 from tfdml.data.catalog import Entry, datasets, download_dataset, ingest_dataset, load
 from tfdml.data.download import DownloadError, RemoteFile, download_file, progress_bar
-from tfdml.data.folds import ClassFolds, Fold, class_folds
 from tfdml.data.folder import from_folder
+from tfdml.data.folds import ClassFolds, Fold, class_folds
 from tfdml.data.hdf5 import from_hdf5
 from tfdml.data.image_set import ImageSet, from_arrays
 from tfdml.data.ingestion import (

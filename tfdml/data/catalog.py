@@ -23,7 +23,6 @@ EMOJI = SetInfo(
 )
 _EMBEDDED = Path(__file__).parent / "emoji" / "emoji.hdf5"
 NAMES = ("emoji", *SETS)
-STORED = (".hdf5", ".h5")
 
 
 @dataclass(frozen=True)

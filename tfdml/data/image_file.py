@@ -10,6 +10,7 @@ from tfdml.data.fuel import split_array
 from tfdml.version import __version__
 
 FORMAT, VERSION = "tfdml-images", 2
+SUFFIXES = (".hdf5", ".h5")  # by which `tfdml train` tells a file from a folder
 ENCODINGS = ("raw", "jpeg", "png")
 NO_SPLIT = 255  # of an image that is in no part of the classification split
 

@@ -6,14 +6,15 @@ from pathlib import Path
 import numpy as np
 
 from tfdml import data
-from tfdml.data.catalog import NAMES, STORED, check_name, open_set
+from tfdml.data.catalog import NAMES, check_name, open_set
+from tfdml.data.image_file import SUFFIXES
 
 PARTS = ("train", "validation", "test")
 
 
 def is_stored(name):
     """Whether a recipe's data are a set of the catalogue or an HDF5 file, not a folder of pictures."""
-    return name in NAMES or Path(name).suffix in STORED
+    return name in NAMES or Path(name).suffix.lower() in SUFFIXES
 
 
 def open_data(recipe, note=print, split=None):

@@ -2,6 +2,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 
 import cv2
 import h5py
@@ -165,12 +166,14 @@ def test_a_file_that_is_there_is_not_made_again(made, tmp_path):
     assert notes == [f"{made} is there already."]
     with pytest.raises(ValueError, match=r"out to be a new file, received: .*toy\.hdf5, which exists"):
         Toy(tmp_path, size=9).start()
+    assert not list(tmp_path.glob("*.ingesting")), "a file that was begun beside it"
 
 
-def test_nothing_is_left_beside_the_file(tmp_path):
+def test_pictures_that_came_from_no_archive_stay_where_they_are(tmp_path):
     toy(tmp_path, keep_unpacked=False).start()
     left = {path.name for path in tmp_path.iterdir()} | {path.name for path in (tmp_path / "toy").iterdir()}
-    assert left <= {"toy", "toy.hdf5", "toy.report.json", ".ingesting.lock"}
+    assert left == {"toy", "toy.hdf5", "toy.report.json", ".ingesting.lock", "unpacked"}
+    assert len(list((tmp_path / "toy" / "unpacked").rglob("*.png"))) == 30
 
 
 def test_the_same_file_every_time(tmp_path):
@@ -179,6 +182,13 @@ def test_the_same_file_every_time(tmp_path):
         path = toy(tmp_path / str(number)).start()
         digests.add(hashlib.sha256(path.read_bytes()).hexdigest())
     assert len(digests) == 1
+
+
+def test_pictures_without_a_journal_are_of_anything(tmp_path):
+    ingestion = toy(tmp_path, size=9)
+    ingestion.work.mkdir()
+    shutil.copy(toy(tmp_path / "other").start(), ingestion.work / "pictures")  # of another size
+    assert from_hdf5(ingestion.start()).image_shape == (9, 9, 3)
 
 
 def test_no_room_on_the_disk(tmp_path, monkeypatch):
@@ -221,6 +231,7 @@ def test_a_missing_download_says_how_to_get_it(tmp_path):
         ({"encoding": "png", "fuel": True}, "encoding to be 'raw' with fuel"),
         ({"n": 0}, "n to be 1 or more, received: 0"),
         ({"max_skipped": -1}, "max_skipped to be 0 or more, received: -1"),
+        ({"out": "toy"}, "out to end in .hdf5 or .h5, received: toy"),
     ],
 )
 def test_options_that_make_no_sense(options, message, tmp_path):

@@ -129,7 +129,7 @@ def test_killed_at_random_moments_it_goes_on_to_the_same_bytes(run_for, whole, a
         assert Packed(folder, encoding=encoding).start().read_bytes() == whole[encoding]
         left = {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
         assert left == {"toy", "toy/toy.zip", "toy/.ingesting.lock", "toy.hdf5", "toy.report.json"}
-    assert unfinished > KILLS / 2
+    assert unfinished > KILLS / 4  # how long the first took says only roughly how long the others do
 
 
 def test_what_was_stored_is_not_stored_again(archive, whole, tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ from filelock import FileLock, Timeout
 
 from tfdml.data.archives import unpack
 from tfdml.data.files import remove, remove_parts
+from tfdml.data.image_file import SUFFIXES
 from tfdml.data.ingestion.building import Building
 from tfdml.data.ingestion.picturing import Picturing
 from tfdml.data.ingestion.report import check_published, is_of, report_path, write_report
@@ -28,8 +29,8 @@ class DatasetIngestion:
     Args:
         directory: Folder of image sets; the downloaded files are in its subfolder named as the set.
             Defaults to the variable `TFDML_DATA`, or `~/.tfdml/data`.
-        out: HDF5 file to write. Defaults to `NAME.hdf5` in `directory`, with the number of classes in the
-            name where some are drawn.
+        out: HDF5 file to write; it ends in `.hdf5` or `.h5`. Defaults to `NAME.hdf5` in `directory`, with
+            the number of classes in the name where some are drawn.
         n: Number of classes to draw at random, from the two sides of the retrieval split in proportion.
             Defaults to all.
         seed: Decides which classes are drawn. Defaults to `0`.
@@ -96,9 +97,11 @@ class DatasetIngestion:
             raise ValueError(f"Expected n to be 1 or more, received: {n}")
         directory = data_dir(directory)
         self.downloads = directory / self.info.name
-        self.folder = self._unpacked = self.downloads / "unpacked"
+        self.folder = self.downloads / "unpacked"
         drawn = "" if n is None else f"_{n}"
         self.out = Path(out or directory / f"{self.info.name}{drawn}{'_fuel' if fuel else ''}.hdf5")
+        if self.out.suffix.lower() not in SUFFIXES:
+            raise ValueError(f"Expected out to end in {' or '.join(SUFFIXES)}, received: {self.out}")
         self.n, self.seed, self.fuel = n, seed, fuel
         if fuel:
             size, fit, channels = 256 if size is None else size, "stretch", "first"
@@ -228,19 +231,25 @@ class DatasetIngestion:
         """
         for file in self.info.files:
             self.download(file.name)
+        self._is_made()  # raises before there is a folder beside it
         work = self.work
         work.mkdir(parents=True, exist_ok=True)
         with self._alone():
-            if not self.out.exists():
-                self._ingest(work)
-            elif is_of(self.report, self._identity):
+            if self._is_made():
                 self.note(f"{self.out} is there already.")
             else:
-                raise ValueError(f"Expected out to be a new file, received: {self.out}, which exists")
-            if not self.keep_unpacked:
-                remove(self._unpacked)
+                self._ingest(work)
+            if self.info.files and not self.keep_unpacked:  # without archives, what is there is the user's
+                remove(self.downloads / "unpacked")
         remove(work)
         return self.out
+
+    def _is_made(self):
+        if not self.out.exists():
+            return False
+        if not is_of(self.report, self._identity):
+            raise ValueError(f"Expected out to be a new file, received: {self.out}, which exists")
+        return True
 
     def _ingest(self, work):
         self.decompress()
@@ -249,7 +258,7 @@ class DatasetIngestion:
         if self.n is None:
             self.check_published(selection)
         attributes = {"license": self.info.license, "source": self.info.source, "paper": self.info.paper}
-        original = self.fuel and self.n is None and all(map(str.isdecimal, selection.class_ids))
+        original = self.fuel and self.n is None and selection.has_integer_ids
         building = Building(
             work,
             self.out,

@@ -114,11 +114,13 @@ class Building:
         Raw pixels go to their place in the finished file at once. How many bytes encoded ones take is known
         when all are written, so they wait in a file of their own.
         """
+        begun = ""
         if self._journal.is_file():
             with self._journal.open(encoding="utf-8", errors="replace") as journal:
-                if journal.readline().strip() != self._identity():
-                    remove(self._pictures)
-                    remove(self._journal)
+                begun = journal.readline().strip()
+        if begun != self._identity():  # pictures without a journal may be of anything, too
+            remove(self._pictures)
+            remove(self._journal)
         if self.picturing.encoding != "raw":
             return 0
         if not self._pictures.exists():

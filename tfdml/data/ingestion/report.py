@@ -27,7 +27,9 @@ def write_report(path, part, selection, skipped, identity):
             {"source": selection.samples[place].source, "reason": why} for place, why in skipped.items()
         ],
     }
-    part.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
+    # Names of files may hold bytes that are no text; the escape is the one that JSON has for them.
+    part.write_text(text, encoding="utf-8", errors="backslashreplace")
     part.replace(path)
 
 

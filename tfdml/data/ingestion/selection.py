@@ -1,5 +1,6 @@
 """Which pictures an ingestion takes, in which order, with which labels."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,12 @@ class Selection:
         keep = [place for place in range(len(self.samples)) if place not in skipped]
         samples, splits = [self.samples[i] for i in keep], [self.splits[i] for i in keep]
         return Selection(samples, self.labels[keep], splits, self.class_ids, self.class_names)
+
+    @property
+    def has_integer_ids(self):
+        """Whether the ids can be labels as they are: integers of 32 bits, each once (`1` and `01` are one)."""
+        integers = all(re.fullmatch(r"[0-9]{1,9}", class_id) for class_id in self.class_ids)
+        return integers and len(set(map(int, self.class_ids))) == len(self.class_ids)
 
     @property
     def ranges(self):
