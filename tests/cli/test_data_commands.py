@@ -95,7 +95,7 @@ def test_a_folder_to_a_file_to_a_trained_model(told, photos, small, tmp_path):
     told("export", tmp_path / "run")
 
 
-def test_a_list_with_splits_to_a_trained_model(told, photos, small, tmp_path):
+def test_a_list_with_splits_to_a_trained_model(told, refused, photos, small, tmp_path):
     rows = ["path,label,split"]
     for place, folder in enumerate(sorted(photos.iterdir())):
         split = "train" if place < 14 else "validation" if place < 18 else "test"
@@ -106,6 +106,15 @@ def test_a_list_with_splits_to_a_trained_model(told, photos, small, tmp_path):
     said = told("train", *small, "--schedule.epochs=1", f"--data={out}", "--out", tmp_path / "run")
     parts = "Training on 70 images of 14 classes, validating on 20 of 4, testing on 20 of 4"
     assert parts in " ".join(said.split())
+    told("evaluate", tmp_path / "run")
+
+    out.unlink()  # another list takes the place of the one that the run was made with
+    (tmp_path / "list.csv").write_text("\n".join(rows[:6] + rows[-5:]) + "\n", encoding="utf-8")
+    told("ingest", "--csv", tmp_path / "list.csv", out, "--size", 16)
+    assert "to hold the pictures of the run, received: others" in refused("evaluate", tmp_path / "run")
+    picture = next(photos.rglob("*.png"))
+    found = told("search", tmp_path / "run", picture, "--k=40", "--out", tmp_path / "sheet.png")
+    assert "are not where they were in training: grey in the sheet" in found
 
 
 def test_queries_are_searched_in_their_gallery(told, photos, small, tmp_path):

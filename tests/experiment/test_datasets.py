@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from tfdml.data import ingest_csv
 from tfdml.experiment import RunFolder, evaluate, load_recipe
 from tfdml.experiment.datasets import open_data, split_of
 from tfdml.experiment.evaluation import Trial
@@ -45,6 +46,35 @@ def test_a_picture_that_is_gone_is_named(opened):
     (folder / "class 02" / "1.png").unlink()
     with pytest.raises(ValueError, match=r"the 20 pictures that the run was made with.* class 02/1\.png"):
         open_data(recipe, lambda _: None, split)
+
+
+def test_a_picture_that_a_list_has_twice_is_two(photos, small, tmp_path):
+    rows = [
+        f"{file},{folder.name}" for folder in sorted(photos.iterdir()) for file in sorted(folder.iterdir())
+    ]
+    rows.append(f"{rows[0].rpartition(',')[0]},class 21")
+    (tmp_path / "list.csv").write_text("\n".join(["path,label", *rows]) + "\n", encoding="utf-8")
+    path = ingest_csv(tmp_path / "list.csv", tmp_path / "list.hdf5", size=8)
+    recipe, _ = load_recipe("small_cnn", [*small[1:], f"--data={path}"])
+    whole, splits = open_data(recipe, lambda _: None)
+    whole_now, now = open_data(recipe, lambda _: None, split_of(recipe, whole, splits))
+    assert len(whole_now) == len(rows)
+    for part in ("train", "validation", "test"):
+        assert getattr(now, part).rows.tolist() == getattr(splits, part).rows.tolist()
+
+
+def test_a_gallery_beside_a_test_part(photos, small, tmp_path):
+    rows = ["path,label,split"]
+    for place, folder in enumerate(sorted(photos.iterdir())):
+        splits = ["train"] * 5 if place < 14 else ["test"] * 2 + ["gallery"] * 3
+        rows += [
+            f"{file},{folder.name},{split}"
+            for file, split in zip(sorted(folder.iterdir()), splits, strict=True)
+        ]
+    (tmp_path / "list.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    path = ingest_csv(tmp_path / "list.csv", tmp_path / "list.hdf5", size=8)
+    _, splits = open_data(load_recipe("small_cnn", [*small[1:], f"--data={path}"])[0], lambda _: None)
+    assert (len(splits.test), len(splits.gallery), splits.by) == (16, 24, "classes")
 
 
 def test_the_embedded_set_has_its_own_split(small):

@@ -1,6 +1,7 @@
 """The image sets that a recipe names."""
 
 import dataclasses
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def _as_published(recipe, stored):
     """The split that a set brings; where it has no validation part, classes of its training part are one."""
     held = recipe.hold_out
     gallery = stored.part("gallery") if "gallery" in stored.retrieval else None
-    test = stored.part("test" if gallery is None else "query")
+    test = stored.part("test" if gallery is None or "query" not in stored.retrieval else "query")
     if "validation" in stored.retrieval:
         train, validation = stored.part(recipe.train_on), stored.part("validation")
     else:
@@ -124,6 +125,11 @@ def _as_before(recipe, pictures, split, note):
 
 
 def _names(recipe, pictures):
+    """A name for each picture, none twice: a list that was ingested may have a picture in two classes."""
     if is_stored(recipe.data):
-        return pictures.sources
+        names, seen = [], Counter()
+        for source in pictures.sources:
+            seen[source] += 1
+            names.append(source if seen[source] == 1 else f"{source} ({seen[source]})")
+        return names
     return [Path(source).relative_to(recipe.data).as_posix() for source in pictures.sources]

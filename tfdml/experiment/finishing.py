@@ -12,11 +12,14 @@ from tfdml.experiment.report import ReportData, write_report
 from tfdml.experiment.run_folder import RunFolder
 
 NEIGHBORS = 8
-PROTOCOLS = {
-    "classes": "No class of the test images was seen in training. Each test image searches among the others.",
-    "images": "The classes of the test images were seen in training, the images were not. Each test image "
-    "searches among the training images.",
-    "gallery": "No class of the test images was seen in training. Each query searches in the set's gallery.",
+SEEN = {
+    "classes": "No class of the test images was seen in training.",
+    "images": "The classes of the test images were seen in training, the images were not.",
+}
+SEARCHED = {
+    "classes": "Each test image searches among the others.",
+    "images": "Each test image searches among the training images.",
+    "gallery": "Each query searches in the set's gallery.",
 }
 
 
@@ -71,7 +74,7 @@ def _report(run, recipe, splits, trained, results, notes):
             ("loss", type(recipe.loss).__name__),
             ("embedding", f"{trained.queries.shape[1]} numbers"),
         ],
-        protocol=PROTOCOLS[splits.by if splits.gallery is None else "gallery"],
+        protocol=f"{SEEN[splits.by]} {SEARCHED[splits.by if splits.gallery is None else 'gallery']}",
         recipe=run.recipe.read_text(encoding="utf-8"),
         versions=json.loads(run.environment.read_text(encoding="utf-8")),
         notes=list(notes),
@@ -97,7 +100,12 @@ def evaluate(path, part="test"):
     run = RunFolder.open(path)
     model = run.load_model()
     recipe, _ = run.load_recipe()
-    trial = Trial.of(open_data(recipe, lambda _: None, run.read_split())[1], part)
+    split = run.read_split()
+    whole, splits = open_data(recipe, lambda _: None, split)
+    # Where the data bring their split, nothing else tells what the run was made with.
+    if split is None and run.gallery.is_file() and not Gallery.load(run.gallery).holds(whole):
+        raise ValueError(f"Expected {recipe.data} to hold the pictures of the run, received: others")
+    trial = Trial.of(splits, part)
     if not trial.possible:
         raise ValueError(f"Expected {part} to hold two pictures of a class, received: {trial.queries}")
     embeds = {"trained": embed_with(model), "raw pixels": embed_pixels}

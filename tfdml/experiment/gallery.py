@@ -65,6 +65,11 @@ class Gallery:
         with written_whole(path) as part:
             np.savez(part, **{name: getattr(self, name) for name in self.__dataclass_fields__})
 
+    def holds(self, image_set):
+        """Whether these are the pictures of an image set, by their sources and classes."""
+        theirs = [image_set.class_names[label] for label in image_set.labels]
+        return self.sources.tolist() == image_set.sources and self.class_names[self.labels].tolist() == theirs
+
     def name(self, place):
         """Name of the class of a picture."""
         return str(self.class_names[self.labels[place]])
@@ -72,5 +77,10 @@ class Gallery:
     def picture(self, place):
         """Pixels `(side, side, 3)` of a picture."""
         if is_stored(self.data):
-            return open_set(self.data).image_set.images([place])[0]
+            stored = open_set(self.data).image_set
+            if place >= len(stored) or stored.sources[place] != self.sources[place]:
+                raise ValueError(
+                    f"Expected {self.data} to be as it was, received: no {self.sources[place]} there"
+                )
+            return stored.images([place])[0]
         return data.fit_picture(data.read_picture(self.sources[place]), self.side, self.fit)

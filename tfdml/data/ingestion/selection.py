@@ -33,7 +33,7 @@ class Selection:
 
     @property
     def has_integer_ids(self):
-        """Whether the ids can be labels as they are: integers of 32 bits, each once (`1` and `01` are one)."""
+        """Whether the ids can be labels: integers of 32 bits, none twice (`1` and `01` would be one)."""
         integers = all(re.fullmatch(r"[0-9]{1,9}", class_id) for class_id in self.class_ids)
         return integers and len(set(map(int, self.class_ids))) == len(self.class_ids)
 
