@@ -163,16 +163,13 @@ def test_more_classes_than_the_type_of_the_labels_can_count(make):
 @every_loss
 @pytest.mark.parametrize("label", [-1, 6, 255, 2**24, 2**24 + 1, 2**32 + 1])
 def test_labels_outside_the_classes_are_refused_where_they_have_values(make, label):
+    if keras.backend.backend() == "jax" and label > 2**31:
+        pytest.skip("JAX has integers of 32 bits")
     labels, s = batch()
     labels[3] = label
-    expected = rf"Expected labels to be from 0 to 5, .*received: {label}"
-    for given in (labels, ops.convert_to_tensor(labels, dtype="int64") if tensor_holds(label) else labels):
-        with pytest.raises(ValueError, match=expected):
+    for given in (labels, ops.convert_to_tensor(labels)):
+        with pytest.raises(ValueError, match=rf"Expected labels to be from 0 to 5, .*received: {label}"):
             make()(given, s)
-
-
-def tensor_holds(label):
-    return keras.backend.backend() != "jax" or label < 2**31
 
 
 @tensorflow_only

@@ -110,7 +110,7 @@ def test_merging_draws_the_centers_of_a_class_together():
         model = keras.Sequential([keras.Input((16,)), head])
         model.compile(keras.optimizers.Adam(0.02), loss=losses.SoftTripleLoss())
         first = model.evaluate(x, labels, verbose=0)
-        plain = float(losses.SoftTripleLoss()(labels, head(x)))
+        plain = float(losses.SoftTripleLoss()(labels, numbers(head(x))))
         assert first == pytest.approx(plain + merging * oracle.spread(numbers(head.proxies)), rel=1e-3)
         model.fit(x, labels, epochs=15, verbose=0)
         return oracle.spread(numbers(head.proxies))

@@ -160,6 +160,11 @@ def test_the_adapted_scale_stays_a_scale():
     far = np.where(np.eye(3, dtype=bool), 1.0, -1.0)
     assert oracle.ada_cos_scale([0, 1, 2], far, 4.0) < 0
     assert float(losses.adapted_scale(far, np.eye(3, dtype=bool), 4.0)) == pytest.approx(0.09803, abs=1e-4)
+    near = np.where(np.eye(3, dtype=bool), 0.0, 0.99)  # farther from their class than from the others
+    grown = 4.0
+    for _ in range(50):
+        grown = float(losses.adapted_scale(near, np.eye(3, dtype=bool), grown))
+    assert grown == pytest.approx(9.803, abs=1e-3)
     # Rows without a class are not of the batch, and a batch without a class changes nothing.
     own = np.eye(3, dtype=bool)
     s = np.random.default_rng(0).uniform(-0.9, 0.9, (3, 3))

@@ -70,8 +70,9 @@ def adapted_scale(cosine, own, scale):
 
     `log(mean_i sum_j exp(scale s_ij)) / cos(min(π/4, θ))` over the classes `j` other than the sample's,
     with the median `θ` of the angles between the samples and their classes (of an even number the smaller
-    of the two in the middle). It is kept from falling below a tenth of `fixed_scale`, where few classes
-    that are far apart would turn it negative; a batch without a sample of a class leaves it as it is.
+    of the two in the middle). It is kept within a tenth and ten times `fixed_scale`: few classes that are
+    far apart would turn it negative, and while most samples are far from their class and near to another
+    it would grow without end. A batch without a sample of a class leaves it as it is.
 
     Args:
         cosine: `(batch, classes)`.
@@ -80,7 +81,7 @@ def adapted_scale(cosine, own, scale):
 
     Output: a number, with no gradient.
     """
-    cosine = ops.stop_gradient(at_least_float32(cosine))
+    cosine, own = ops.stop_gradient(at_least_float32(cosine)), ops.convert_to_tensor(own)
     scale = ops.stop_gradient(ops.cast(scale, cosine.dtype))
     has_class = ops.any(own, axis=1)
     samples = ops.sum(ops.cast(has_class, "int32"))
@@ -92,5 +93,6 @@ def adapted_scale(cosine, own, scale):
     ranked = -ops.sort(ops.where(has_class, -of_own(cosine, own), float("inf")))
     median = ops.take(ranked, ops.maximum(samples - 1, 0) // 2)
     following = log_mean / ops.maximum(median, math.cos(math.pi / 4))
-    following = ops.maximum(following, fixed_scale(cosine.shape[1]) / 10)
+    fixed = fixed_scale(cosine.shape[1])
+    following = ops.clip(following, fixed / 10, fixed * 10)
     return ops.where((samples > 0) & (cosine.shape[1] > 1), following, scale)
