@@ -10,6 +10,8 @@ import sys
 
 from study import DATASETS, dataset, parser, tfdml
 
+INTERRUPTED = 130  # by Ctrl-C
+
 
 def main(arguments=None):
     """Downloads one set or, without a flag, all three; the exit code."""
@@ -19,7 +21,12 @@ def main(arguments=None):
     )
     chosen, rest = flags.parse_known_args(arguments)
     names = [chosen.dataset] if chosen.dataset else list(DATASETS)
-    return max(tfdml("download", dataset(name), *rest) for name in names)
+    codes = []
+    for name in names:
+        codes.append(tfdml("download", dataset(name), *rest))
+        if codes[-1] == INTERRUPTED:
+            break
+    return max(codes)
 
 
 if __name__ == "__main__":

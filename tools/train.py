@@ -31,7 +31,9 @@ def main(arguments=None):
     flags.add_argument("-dataSet", default="cars196", help="cars196, cub200, products, or an HDF5 file")
     flags.add_argument("-batch_size", type=int, default=128, help="images in a batch")
     flags.add_argument("-batch_per_epoch", type=int, default=64, help="batches between two evaluations")
-    flags.add_argument("-max_steps", type=int, default=8000, help="batches in all")
+    flags.add_argument(
+        "-max_steps", type=int, default=8000, help="batches in all, rounded up to whole epochs"
+    )
     flags.add_argument("-init_learning_rate", type=float, default=7e-5, help="learning rate at the start")
     flags.add_argument("-regular_factor", "-Regular_factor", type=float, default=5e-3, help="weight decay")
     flags.add_argument(

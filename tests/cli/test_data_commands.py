@@ -160,7 +160,7 @@ def test_a_set_that_was_not_downloaded(refused, tmp_path, monkeypatch):
     "words, message",
     [
         ([], "one of -d, --folder, --csv and --from, received: none of them"),
-        (["-d", "emoji"], "Expected name to be an image set of the catalogue"),
+        (["-d", "emoji"], "catalogue, received: 'emoji' (it comes with tfdml, as an HDF5 file)"),
         (["-d", "cifar10", "--csv", "x.csv"], "received: dataset, csv"),
         (["--folder", "x"], "out to be the HDF5 file to write, received: none"),
         (["--from", "mnist", "x.hdf5"], "--from to be tfds:NAME, received: 'mnist'"),

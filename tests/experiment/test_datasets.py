@@ -63,18 +63,36 @@ def test_a_picture_that_a_list_has_twice_is_two(photos, small, tmp_path):
         assert getattr(now, part).rows.tolist() == getattr(splits, part).rows.tolist()
 
 
-def test_a_gallery_beside_a_test_part(photos, small, tmp_path):
-    rows = ["path,label,split"]
-    for place, folder in enumerate(sorted(photos.iterdir())):
-        splits = ["train"] * 5 if place < 14 else ["test"] * 2 + ["gallery"] * 3
-        rows += [
-            f"{file},{folder.name},{split}"
-            for file, split in zip(sorted(folder.iterdir()), splits, strict=True)
-        ]
-    (tmp_path / "list.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    path = ingest_csv(tmp_path / "list.csv", tmp_path / "list.hdf5", size=8)
-    _, splits = open_data(load_recipe("small_cnn", [*small[1:], f"--data={path}"])[0], lambda _: None)
+@pytest.fixture
+def opened_list(photos, small, tmp_path):
+    """A function: the splits of 14 classes and of 8, five pictures of each in the parts it is given."""
+
+    def open_(first, rest, note=lambda _: None):
+        rows = ["path,label,split"]
+        for place, folder in enumerate(sorted(photos.iterdir())):
+            parts = zip(sorted(folder.iterdir()), first if place < 14 else rest, strict=True)
+            rows += [f"{file},{folder.name},{part}" for file, part in parts]
+        (tmp_path / "list.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+        path = ingest_csv(tmp_path / "list.csv", tmp_path / "list.hdf5", size=8)
+        return open_data(load_recipe("small_cnn", [*small[1:], f"--data={path}"])[0], note)[1]
+
+    return open_
+
+
+def test_a_gallery_beside_a_test_part(opened_list):
+    splits = opened_list(["train"] * 5, ["test"] * 2 + ["gallery"] * 3)
     assert (len(splits.test), len(splits.gallery), splits.by) == (16, 24, "classes")
+
+
+def test_a_split_without_a_test_part_is_not_used(opened_list):
+    notes = []
+    splits = opened_list(["train"] * 5, ["validation"] * 5, notes.append)
+    assert len(splits.test) and "no part to test on: its split (train, validation) is not used" in notes[0]
+
+
+def test_a_split_without_a_training_part(opened_list):
+    with pytest.raises(ValueError, match=r"to have a part to train on, received: validation, test$"):
+        opened_list(["validation"] * 5, ["test"] * 5)
 
 
 def test_the_embedded_set_has_its_own_split(small):

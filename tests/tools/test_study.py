@@ -39,8 +39,16 @@ def test_download_without_a_flag_fetches_the_three_sets(words):
     assert words("download", "-d", "cub200", "--dir", "x") == [["download", "cub200_2011", "--dir", "x"]]
 
 
+def test_ctrl_c_ends_all_downloads(tool, monkeypatch):
+    codes = {"cars196": 2, "cub200_2011": 130}  # the first must be fetched by hand
+    monkeypatch.setattr(tool("study").tfdml_command, "main", lambda words: codes[words[1]])
+    assert tool("download").main([]) == 130
+
+
 def test_ingest(words):
-    assert words("ingest", "-d", "products", "-n", "2300") == [["ingest", "-d", "online_products", "-n", "2300"]]
+    assert words("ingest", "-d", "products", "-n", "2300") == [
+        ["ingest", "-d", "online_products", "-n", "2300"]
+    ]
     assert words("ingest", "-d", "cub200_2011", "--fuel") == [["ingest", "-d", "cub200_2011", "--fuel"]]
 
 
@@ -76,7 +84,7 @@ def test_the_flags_of_the_study_are_a_recipe(words, loss, flags, photos):
         assert not recipe.embedding.normalize and recipe.loss.l2 == pytest.approx(3e-3)
 
 
-def test_trains_as_many_steps_as_it_is_told(tool, photos, small, tmp_path, capsys):
+def test_trains_whole_epochs_of_as_many_steps_as_it_is_told(tool, photos, small, tmp_path, capsys):
     flags = ["-LossType", "Triplet", "-batch_size", "15", "-batch_per_epoch", "4", "-max_steps", "7"]
     network = [word for word in small if word.startswith(("--recipe", "--image", "--emb", "--train"))]
     words = ["-dataSet", str(photos), *flags, *network, "--out", str(tmp_path / "run")]

@@ -15,4 +15,5 @@ def run(arguments):
     settings = parse("download", "Download an image set, or go on with it.", arguments, OPTIONS)
     with progress_bar() as progress:
         folder = data.download_dataset(settings.name, settings.dir, progress=progress)
-    print(f"Downloaded: {folder} (tfdml ingest -d {settings.name} makes an HDF5 file of it)")
+    where = f" --dir {settings.dir}" if settings.dir else ""
+    print(f"Downloaded: {folder} (tfdml ingest -d {settings.name}{where} makes an HDF5 file of it)")

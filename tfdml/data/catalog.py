@@ -71,6 +71,7 @@ def check_name(name, names=NAMES):
     if name not in names:
         near = difflib.get_close_matches(str(name).lower(), names, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "tfdml datasets lists them"
+        hint = "it comes with tfdml, as an HDF5 file" if name == "emoji" else hint
         raise ValueError(f"Expected name to be an image set of the catalogue, received: {name!r} ({hint})")
 
 

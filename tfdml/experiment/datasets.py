@@ -36,6 +36,9 @@ def open_data(recipe, note=print, split=None):
         stored = open_set(recipe.data)
         if {"test", "query"} & set(stored.retrieval):
             return stored.image_set, _as_published(recipe, stored)
+        if len(stored.retrieval) > 1:
+            parts = ", ".join(stored.retrieval)
+            note(f"{recipe.data} has no part to test on: its split ({parts}) is not used.")
         whole, splits = _own(recipe, stored.image_set, note, split)
     if recipe.train_on == "trainval":
         trained = np.isin(whole.rows, splits.test.rows, invert=True)
@@ -45,6 +48,10 @@ def open_data(recipe, note=print, split=None):
 
 def _as_published(recipe, stored):
     """The split that a set brings; where it has no validation part, classes of its training part are one."""
+    if "train" not in stored.retrieval:
+        raise ValueError(
+            f"Expected {recipe.data} to have a part to train on, received: {', '.join(stored.retrieval)}"
+        )
     held = recipe.hold_out
     gallery = stored.part("gallery") if "gallery" in stored.retrieval else None
     test = stored.part("test" if gallery is None or "query" not in stored.retrieval else "query")
