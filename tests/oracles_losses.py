@@ -50,28 +50,32 @@ def circle_terms(labels, z, margin, gamma):
     return result
 
 
-def lifted_structure_terms(labels, z, margin, distance="euclidean"):
+def soft_maximum(values, temperature):
+    return temperature * math.log(sum(math.exp(x / temperature) for x in values))
+
+
+def lifted_structure_terms(labels, z, margin, temperature, distance="euclidean"):
     d, result = distance_matrix(z, z, distance), []
     for i in range(len(z)):
         positives, negatives = neighbours(labels, i)
         terms = []
         for p in positives:
             of_both = [margin - d[end, n] for end in (i, p) for n in negatives]
-            rest = math.log(sum(math.exp(x) for x in of_both)) if of_both else -math.inf
+            rest = soft_maximum(of_both, temperature) if of_both else -math.inf
             terms.append(max(0.0, rest + d[i, p]) ** 2 / 2)
         result.append(terms)
     return result
 
 
-def generalized_lifted_structure_terms(labels, z, margin, distance="euclidean"):
+def generalized_lifted_structure_terms(labels, z, margin, temperature, distance="euclidean"):
     d, result = distance_matrix(z, z, distance), []
     for i in range(len(z)):
         positives, negatives = neighbours(labels, i)
         if not positives or not negatives:
             result.append([])
             continue
-        pull = math.log(sum(math.exp(d[i, p]) for p in positives))
-        push = math.log(sum(math.exp(margin - d[i, n]) for n in negatives))
+        pull = soft_maximum([d[i, p] for p in positives], temperature)
+        push = soft_maximum([margin - d[i, n] for n in negatives], temperature)
         result.append([max(0.0, pull + push)])
     return result
 

@@ -16,6 +16,7 @@ def batch(n=18, dim=4, seed=0):
 
 
 @pytest.mark.parametrize("average", ["terms", "anchors"])
+@pytest.mark.parametrize("temperature", [1.0, 0.1])
 @pytest.mark.parametrize("distance", DISTANCES)
 @pytest.mark.parametrize(
     "make, definition",
@@ -24,10 +25,10 @@ def batch(n=18, dim=4, seed=0):
         (GeneralizedLiftedStructureLoss, generalized_lifted_structure_terms),
     ],
 )
-def test_equals_the_definition(make, definition, distance, average):
+def test_equals_the_definition(make, definition, distance, temperature, average):
     labels, z = batch()
-    expected = oracles.averaged(definition(labels, z, 0.7, distance), average)
-    assert float(make(0.7, distance, average)(labels, z)) == pytest.approx(expected, rel=1e-5)
+    expected = oracles.averaged(definition(labels, z, 0.7, temperature, distance), average)
+    assert float(make(0.7, temperature, distance, average)(labels, z)) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("make", [LiftedStructureLoss, GeneralizedLiftedStructureLoss])

@@ -1,6 +1,7 @@
 """Golden values of TensorFlow Addons 0.23 and pytorch-metric-learning 2.9 (scripts in fixtures/losses)."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -101,9 +102,9 @@ PAIR_LOSSES = {
     "angular": (losses.AngularLoss, 1e-5),
     "circle": (losses.CircleLoss, 1e-5),
     "fast_ap": (losses.FastAPLoss, 1e-5),
-    "generalized_lifted": (losses.GeneralizedLiftedStructureLoss, 1e-5),
+    "generalized_lifted": (partial(losses.GeneralizedLiftedStructureLoss, temperature=1.0), 1e-5),
     "intra_pair_variance": (losses.IntraPairVarianceLoss, 1e-5),
-    "lifted": (losses.LiftedStructureLoss, 1e-5),
+    "lifted": (partial(losses.LiftedStructureLoss, temperature=1.0), 1e-5),
     "margin": (losses.MarginLoss, 1e-5),
     "multi_similarity": (losses.MultiSimilarityLoss, 1e-5),
     "ranked_list": (losses.RankedListLoss, 2e-4),  # there 1e-5 a key is added to what weights are divided by
