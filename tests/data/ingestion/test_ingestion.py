@@ -169,6 +169,26 @@ def test_a_file_that_is_there_is_not_made_again(made, tmp_path):
     assert not list(tmp_path.glob("*.ingesting")), "a file that was begun beside it"
 
 
+def test_a_file_in_the_place_of_the_report_stays(tmp_path):
+    (tmp_path / "toy.report.json").write_text('{"of": "somebody else"}')
+    with pytest.raises(ValueError, match=r"toy\.report\.json to be free for the report, received: another"):
+        toy(tmp_path).start()
+    assert (tmp_path / "toy.report.json").read_text() == '{"of": "somebody else"}'
+
+
+def test_files_of_one_name_have_reports_of_their_own(made, tmp_path):
+    Toy(tmp_path, tmp_path / "toy.h5", size=9).start()
+    assert Toy(tmp_path).start() == made
+
+
+def test_a_picture_that_opencv_cannot_bring_to_a_size_is_left_out(tmp_path):
+    ingestion = toy(tmp_path)
+    ingestion.prepare = lambda picture: picture[:0] if picture.shape[0] < 8 else picture
+    ingestion.start()
+    skipped = json.loads((tmp_path / "toy.report.json").read_text())["skipped"]
+    assert skipped and "\n" not in skipped[0]["reason"]
+
+
 def test_pictures_that_came_from_no_archive_stay_where_they_are(tmp_path):
     toy(tmp_path, keep_unpacked=False).start()
     left = {path.name for path in tmp_path.iterdir()} | {path.name for path in (tmp_path / "toy").iterdir()}

@@ -11,7 +11,7 @@ from tfdml.data.files import remove, remove_parts
 from tfdml.data.image_file import SUFFIXES
 from tfdml.data.ingestion.building import Building
 from tfdml.data.ingestion.picturing import Picturing
-from tfdml.data.ingestion.report import check_published, is_of, report_path, write_report
+from tfdml.data.ingestion.report import check_place, check_published, is_of, report_path, write_report
 from tfdml.data.ingestion.selection import select
 from tfdml.data.locations import data_dir
 
@@ -29,8 +29,8 @@ class DatasetIngestion:
     Args:
         directory: Folder of image sets; the downloaded files are in its subfolder named as the set.
             Defaults to the variable `TFDML_DATA`, or `~/.tfdml/data`.
-        out: HDF5 file to write; it ends in `.hdf5` or `.h5`. Defaults to `NAME.hdf5` in `directory`, with
-            the number of classes in the name where some are drawn.
+        out: File to write, `.hdf5` or `.h5`. Defaults to `NAME.hdf5` in `directory`, with the number of
+            classes in the name where some are drawn.
         n: Number of classes to draw at random, from the two sides of the retrieval split in proportion.
             Defaults to all.
         seed: Decides which classes are drawn. Defaults to `0`.
@@ -226,12 +226,12 @@ class DatasetIngestion:
 
         Raises:
             ValueError: Files are missing or damaged, counts are not as published, more pictures are
-                unreadable than `max_skipped`, or `out` exists and came of something else.
+                unreadable than `max_skipped`, or `out` or its report exists and came of something else.
             OSError: The disk is full, or a folder may not be written.
         """
         for file in self.info.files:
             self.download(file.name)
-        self._is_made()  # raises before there is a folder beside it
+        self._is_made()  # may raise: before there is a folder beside it
         work = self.work
         work.mkdir(parents=True, exist_ok=True)
         with self._alone():
@@ -246,6 +246,7 @@ class DatasetIngestion:
 
     def _is_made(self):
         if not self.out.exists():
+            check_place(self.report)
             return False
         if not is_of(self.report, self._identity):
             raise ValueError(f"Expected out to be a new file, received: {self.out}, which exists")

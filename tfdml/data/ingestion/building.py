@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 
+import cv2
 import h5py
 import numpy as np
 
@@ -141,8 +142,8 @@ class Building:
         def store(payload):
             try:
                 return self.picturing.store(payload, prepare)
-            except (ValueError, OSError) as error:
-                return None, str(error)
+            except (ValueError, OSError, MemoryError, cv2.error) as error:
+                return None, " ".join(str(error).split())
 
         return store
 

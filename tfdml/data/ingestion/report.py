@@ -4,8 +4,8 @@ import json
 
 
 def report_path(out):
-    """Path of the report of a file."""
-    return out.with_name(f"{out.stem}.report.json")
+    """Path of the report of a file: `x.report.json` of `x.hdf5`, `x.h5.report.json` of `x.h5`."""
+    return out.with_name(f"{out.name.removesuffix('.hdf5')}.report.json")
 
 
 def write_report(path, part, selection, skipped, identity):
@@ -35,11 +35,22 @@ def write_report(path, part, selection, skipped, identity):
 
 def is_of(path, identity):
     """Whether a report is of the same pictures, ingested the same way."""
+    report = _read(path)
+    return all(report.get(name) == value for name, value in identity.items())
+
+
+def check_place(path):
+    """Raises where a report would take the place of a file that is none."""
+    if path.exists() and "recipe" not in _read(path):
+        raise ValueError(f"Expected {path} to be free for the report, received: another file")
+
+
+def _read(path):
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return False
-    return isinstance(report, dict) and all(report.get(name) == value for name, value in identity.items())
+        return {}
+    return report if isinstance(report, dict) else {}
 
 
 def check_published(info, selection, folder):
