@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from tfdml.losses.arguments import check_number
+from tfdml.losses.arguments import check_count, check_number
 from tfdml.losses.soft_triple import center_spread
 from tfdml.ops import at_least_float32, cosine_similarity
 
@@ -129,10 +129,3 @@ class Proxies(keras.layers.Layer):
             "merging": self.merging,
             "initializer": initializer,
         }
-
-
-def check_count(name, value):
-    """`value`, if it is an integer from 1."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"Expected {name} to be an integer of at least 1, received: {value!r}")
-    return value

@@ -3,7 +3,8 @@
 import keras
 from keras import ops
 
-from tfdml.layers.proxies import Proxies, check_count
+from tfdml.layers.proxies import Proxies
+from tfdml.losses.arguments import check_count
 from tfdml.losses.class_loss import ClassLoss, class_index
 from tfdml.losses.labels import integer_labels
 

@@ -8,8 +8,9 @@ from keras import ops
 from tfdml.losses.arguments import check_number
 from tfdml.losses.average import average_terms
 from tfdml.losses.base import MetricLoss
+from tfdml.losses.cosines import unit
 from tfdml.losses.n_pair import NPairLoss
-from tfdml.ops import at_least_float32, by_turns, l2_normalize, log_sum_exp, pair_masks
+from tfdml.ops import by_turns, log_sum_exp, pair_masks
 
 
 @keras.saving.register_keras_serializable(package="tfdml")
@@ -21,6 +22,7 @@ class AngularLoss(MetricLoss):
             middle of the range that the paper recommends, 36 to 55.
         average: `"terms"`: all positive pairs of the batch count alike. `"anchors"`: each anchor has the
             mean of its pairs, and all anchors count alike. Defaults to `"terms"`.
+        tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"angular_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -41,23 +43,25 @@ class AngularLoss(MetricLoss):
     Reference: Wang et al., Deep Metric Learning with Angular Loss, ICCV 2017.
     """
 
+    directions = True
     averages = ("terms", "anchors")
 
     def __init__(
         self,
         alpha=45.0,
         average="terms",
+        tile=None,
         reduction="sum_over_batch_size",
         name="angular_loss",
         dtype=None,
     ):
-        super().__init__(average=average, reduction=reduction, name=name, dtype=dtype)
+        super().__init__(average=average, tile=tile, reduction=reduction, name=name, dtype=dtype)
         self.alpha = check_number("alpha", alpha, above=0)
         if alpha >= 90:
             raise ValueError(f"Expected alpha to be a number below 90, received: {alpha!r}")
 
     def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
-        queries, keys = (l2_normalize(at_least_float32(x)) for x in (queries, keys))
+        queries, keys = unit(queries), unit(keys)
         positive, negative = pair_masks(query_labels, key_labels, same_set)
         total = angular_sums(queries, keys, positive, negative, math.tan(math.radians(self.alpha)) ** 2)
         pairs = ops.sum(ops.cast(positive, total.dtype), axis=1)
@@ -75,6 +79,7 @@ class NPairAngularLoss(MetricLoss):
         alpha: As in `AngularLoss`. Defaults to `45.0`.
         weight: Float of at least 0: weight of the angular loss. Defaults to `2.0`, of the paper.
         l2: As in `NPairLoss`. Defaults to `0.0`.
+        tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"n_pair_angular_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -99,11 +104,12 @@ class NPairAngularLoss(MetricLoss):
         alpha=45.0,
         weight=2.0,
         l2=0.0,
+        tile=None,
         reduction="sum_over_batch_size",
         name="n_pair_angular_loss",
         dtype=None,
     ):
-        super().__init__(reduction=reduction, name=name, dtype=dtype)
+        super().__init__(tile=tile, reduction=reduction, name=name, dtype=dtype)
         self.angular = AngularLoss(alpha, average="anchors", dtype=dtype)
         self.n_pair = NPairLoss(l2, dtype=dtype)
         self.weight = check_number("weight", weight, minimum=0)

@@ -22,6 +22,13 @@ def check_number(name, value, above=None, minimum=None):
     return float(value)
 
 
+def check_count(name, value):
+    """`value`, if it is an integer from 1."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
+        raise ValueError(f"Expected {name} to be an integer of at least 1, received: {value!r}")
+    return int(value)
+
+
 def check_name(argument, value, allowed):
     """`value`, if it is one of `allowed`."""
     if value not in allowed:

@@ -2,6 +2,8 @@
 
 from keras import ops
 
+from tfdml.losses.parts import batch_size, batch_sum
+
 
 def average_terms(total, terms, nonzero, average):
     """Values of the anchors, such that their mean over the batch is the average that is asked for.
@@ -17,6 +19,5 @@ def average_terms(total, terms, nonzero, average):
     terms, nonzero = ops.cast(terms, total.dtype), ops.cast(nonzero, total.dtype)
     if average == "anchors":
         return total / ops.maximum(terms, 1)
-    counted = ops.sum(terms if average == "terms" else nonzero)
-    anchors = ops.cast(ops.shape(total)[0], total.dtype)
-    return total * (anchors / ops.maximum(counted, 1))
+    counted = batch_sum(terms if average == "terms" else nonzero, last=True)
+    return total * (batch_size(total) / ops.maximum(counted, 1))

@@ -1,7 +1,14 @@
 """The base of every loss on embeddings."""
 
-from tfdml.losses.arguments import check_name
+from keras import ops
+
+from tfdml.losses.arguments import check_count, check_name
 from tfdml.losses.labels import LabelLoss
+from tfdml.losses.parts import current_batch, within
+from tfdml.losses.replicas import OfReplicas, replicas
+from tfdml.losses.tiles import tiled_losses
+from tfdml.ops import at_least_float32
+from tfdml.ops.pairs import join_labels
 
 
 class MetricLoss(LabelLoss):
@@ -9,7 +16,8 @@ class MetricLoss(LabelLoss):
 
     Keras casts `y_true` to the dtype of the loss, where float32 merges labels above 2**24 and bfloat16
     those above 256. Here labels stay integers. `reduction` and `sample_weight`, one weight an anchor, are
-    Keras' own.
+    Keras' own. Under `tf.distribute` an anchor has the samples of all replicas for its positives and
+    negatives.
 
     A subclass implements `query_losses(queries, query_labels, keys, key_labels, same_set)`, a pure function:
     the loss of a batch is the case where queries and keys are the same samples, and a memory, proxies or
@@ -23,6 +31,9 @@ class MetricLoss(LabelLoss):
             `"nonzero"`: every term of the batch above zero counts alike.
             The last two scale the values of the anchors so that their mean over the batch, which is
             Keras' default reduction, is that average. Defaults to the first of `averages`.
+        tile: Integer from 1, or `None`: how many anchors are worked on at a time, forward and backward.
+            Memory is then O(tile · batch), not O(batch²); values and gradients are the same. Time is the
+            same to a half longer. Defaults to `None`, all at once.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `None`.
         dtype: Dtype of the result; terms and sums are computed in float32 at least, whatever it is.
@@ -50,13 +61,44 @@ class MetricLoss(LabelLoss):
 
     predictions = "embeddings"
     averages = ("anchors",)
+    directions = False  # whether norms do not matter, because `query_losses` takes embeddings by `unit`
 
-    def __init__(self, average=None, reduction="sum_over_batch_size", name=None, dtype=None):
+    def __init__(self, average=None, tile=None, reduction="sum_over_batch_size", name=None, dtype=None):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.average = check_name("average", self.averages[0] if average is None else average, self.averages)
+        self.tile = None if tile is None else check_count("tile", tile)
 
     def sample_losses(self, labels, predictions):
-        return self.query_losses(predictions, labels, predictions, labels, same_set=True)
+        return self.batch_losses(predictions, labels)
+
+    def batch_losses(self, embeddings, labels, memory=None, memory_labels=None, in_batch=True):
+        """Loss of each sample of a batch against the batch, that of all replicas, and against a memory.
+
+        Args:
+            embeddings: `(batch, dim)`.
+            labels: Integers `(batch,)`.
+            memory: Embeddings `(slots, dim)` that are further keys, or `None`. Defaults to `None`.
+            memory_labels: Integers `(slots,)`; `tfdml.ops.mark_unused` says how to leave slots out.
+                Defaults to `None`.
+            in_batch: Whether the samples of the batch are keys of one another. Defaults to `True`.
+
+        Output: `(batch,)`.
+        """
+        group = replicas()
+        whole = current_batch() if group is None else OfReplicas(group, ops.shape(embeddings)[0])
+        keys, key_labels, same_set = embeddings, labels, True
+        if group is not None and in_batch:
+            keys, key_labels, same_set = group.gather(embeddings), group.gather(labels), group.place(labels)
+        if memory is not None and in_batch:
+            same_set = ops.zeros((), "int32") if same_set is True else same_set
+            keys = ops.concatenate([at_least_float32(keys), at_least_float32(memory)])
+            key_labels = join_labels(key_labels, memory_labels)
+        elif memory is not None:
+            keys, key_labels, same_set = memory, memory_labels, False
+        with within(whole):
+            if self.tile is not None:
+                return tiled_losses(self, embeddings, labels, keys, key_labels, same_set, self.tile)
+            return self.query_losses(embeddings, labels, keys, key_labels, same_set=same_set)
 
     def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
         """Loss of each query against the keys.
@@ -66,12 +108,13 @@ class MetricLoss(LabelLoss):
             query_labels: Integers `(queries,)`.
             keys: Embeddings `(keys, dim)`.
             key_labels: Integers `(keys,)`.
-            same_set: Whether keys are the queries themselves, in the same order. Defaults to `False`.
+            same_set: Whether the queries are among the keys, as in `tfdml.ops.pair_masks`.
+                Defaults to `False`.
 
         Output: `(queries,)`.
         """
         raise NotImplementedError
 
     def get_config(self):
-        config = super().get_config()
-        return {**config, "average": self.average} if len(self.averages) > 1 else config
+        own = {"average": self.average} if len(self.averages) > 1 else {}
+        return {**super().get_config(), **own, **({} if self.tile is None else {"tile": self.tile})}

@@ -16,6 +16,7 @@ class CenterLoss(MetricLoss):
     classes apart: add it to a loss that does, with a small weight.
 
     Args:
+        tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"center_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -40,8 +41,8 @@ class CenterLoss(MetricLoss):
     Reference: Wen et al., A Discriminative Feature Learning Approach for Deep Face Recognition, ECCV 2016.
     """
 
-    def __init__(self, reduction="sum_over_batch_size", name="center_loss", dtype=None):
-        super().__init__(reduction=reduction, name=name, dtype=dtype)
+    def __init__(self, tile=None, reduction="sum_over_batch_size", name="center_loss", dtype=None):
+        super().__init__(tile=tile, reduction=reduction, name=name, dtype=dtype)
 
     def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
         queries, keys = at_least_float32(queries), at_least_float32(keys)

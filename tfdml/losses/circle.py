@@ -6,7 +6,8 @@ from keras import ops
 from tfdml.losses.arguments import check_number
 from tfdml.losses.average import average_terms
 from tfdml.losses.base import MetricLoss
-from tfdml.ops import at_least_float32, cosine_similarity, log_sum_exp, pair_masks
+from tfdml.losses.cosines import cosines
+from tfdml.ops import at_least_float32, log_sum_exp, pair_masks
 
 
 @keras.saving.register_keras_serializable(package="tfdml")
@@ -23,6 +24,7 @@ class CircleLoss(MetricLoss):
             those of the paper for fine-grained retrieval.
         average: `"terms"`: all anchors with a positive and a negative count alike. `"nonzero"`: all anchors
             above zero do. `"anchors"`: all anchors of the batch. Defaults to `"terms"`.
+        tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"circle_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -44,6 +46,7 @@ class CircleLoss(MetricLoss):
     Reference: Sun et al., Circle Loss: A Unified Perspective of Pair Similarity Optimization, CVPR 2020.
     """
 
+    directions = True
     averages = ("terms", "nonzero", "anchors")
 
     def __init__(
@@ -51,17 +54,18 @@ class CircleLoss(MetricLoss):
         margin=0.4,
         gamma=80.0,
         average="terms",
+        tile=None,
         reduction="sum_over_batch_size",
         name="circle_loss",
         dtype=None,
     ):
-        super().__init__(average=average, reduction=reduction, name=name, dtype=dtype)
+        super().__init__(average=average, tile=tile, reduction=reduction, name=name, dtype=dtype)
         self.margin = check_number("margin", margin, minimum=0)
         self.gamma = check_number("gamma", gamma, above=0)
 
     def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
         positive, negative = pair_masks(query_labels, key_labels, same_set)
-        values = circle(cosine_similarity(queries, keys), positive, negative, self.margin, self.gamma)
+        values = circle(cosines(queries, keys), positive, negative, self.margin, self.gamma)
         valid = ops.any(positive, axis=1) & ops.any(negative, axis=1)
         return average_terms(values, valid, values > 0, self.average)
 

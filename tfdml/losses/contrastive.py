@@ -28,6 +28,7 @@ class ContrastiveLoss(MetricLoss):
             pairs above zero, so that the many negatives do not drown the few positives. `"terms"`: the
             mean over all pairs of the batch. `"anchors"`: the mean over each anchor's pairs, and all
             anchors count alike. Defaults to `"nonzero"`.
+        tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"contrastive_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -59,11 +60,12 @@ class ContrastiveLoss(MetricLoss):
         power=1,
         distance="euclidean",
         average="nonzero",
+        tile=None,
         reduction="sum_over_batch_size",
         name="contrastive_loss",
         dtype=None,
     ):
-        super().__init__(average=average, reduction=reduction, name=name, dtype=dtype)
+        super().__init__(average=average, tile=tile, reduction=reduction, name=name, dtype=dtype)
         self.positive_margin = check_number("positive_margin", positive_margin, minimum=0)
         self.negative_margin = check_number("negative_margin", negative_margin, above=0)
         if power not in (1, 2):

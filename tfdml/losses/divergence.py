@@ -26,6 +26,7 @@ class DivergenceLoss(MetricLoss):
         margin: Float of at least 0. Defaults to `0.2`.
         weight: Float of at least 0: weight of the divergence. Defaults to `0.05`. The authors published no
             code; form, margin and weight are those of a public implementation by others.
+        tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"divergence_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -53,11 +54,12 @@ class DivergenceLoss(MetricLoss):
         form="cosine",
         margin=0.2,
         weight=0.05,
+        tile=None,
         reduction="sum_over_batch_size",
         name="divergence_loss",
         dtype=None,
     ):
-        super().__init__(reduction=reduction, name=name, dtype=dtype)
+        super().__init__(tile=tile, reduction=reduction, name=name, dtype=dtype)
         if isinstance(loss, dict):
             loss = keras.saving.deserialize_keras_object(loss)
         self.loss = ContrastiveLoss(dtype=dtype) if loss is None else loss

@@ -3,9 +3,11 @@
 import keras
 from keras import ops
 
+from tfdml.losses.arguments import check_count
 from tfdml.losses.average import average_terms
 from tfdml.losses.base import MetricLoss
-from tfdml.ops import at_least_float32, cosine, pair_masks, scatter_rows
+from tfdml.losses.cosines import cosines
+from tfdml.ops import at_least_float32, pair_masks, scatter_rows
 
 
 @keras.saving.register_keras_serializable(package="tfdml")
@@ -17,6 +19,7 @@ class FastAPLoss(MetricLoss):
             Defaults to `10`, of the paper.
         average: `"terms"`: all anchors with a positive count alike. `"anchors"`: those without one count as
             well, as 0. Defaults to `"terms"`.
+        tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"fast_ap_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -38,20 +41,25 @@ class FastAPLoss(MetricLoss):
     Reference: Cakir et al., Deep Metric Learning to Rank, CVPR 2019.
     """
 
+    directions = True
     averages = ("terms", "anchors")
 
     def __init__(
-        self, bins=10, average="terms", reduction="sum_over_batch_size", name="fast_ap_loss", dtype=None
+        self,
+        bins=10,
+        average="terms",
+        tile=None,
+        reduction="sum_over_batch_size",
+        name="fast_ap_loss",
+        dtype=None,
     ):
-        super().__init__(average=average, reduction=reduction, name=name, dtype=dtype)
-        if not isinstance(bins, int) or isinstance(bins, bool) or bins < 1:
-            raise ValueError(f"Expected bins to be an integer of at least 1, received: {bins!r}")
-        self.bins = bins
+        super().__init__(average=average, tile=tile, reduction=reduction, name=name, dtype=dtype)
+        self.bins = check_count("bins", bins)
 
     def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
         positive, negative = pair_masks(query_labels, key_labels, same_set)
         # On the sphere a squared distance is twice the cosine distance.
-        precision = fast_ap(cosine(queries, keys) / 2, positive, negative, self.bins)
+        precision = fast_ap((1 - cosines(queries, keys)) / 2, positive, negative, self.bins)
         valid = ops.any(positive, axis=1)
         values = ops.where(valid, 1 - precision, 0)
         return average_terms(values, valid, values > 0, self.average)

@@ -6,6 +6,7 @@ from keras import ops
 from tfdml.losses.arguments import check_distance, check_number, distance_config
 from tfdml.losses.average import average_terms
 from tfdml.losses.base import MetricLoss
+from tfdml.losses.parts import over_parts
 from tfdml.ops import at_least_float32, log_sum_exp, pair_masks, pairwise_distances
 
 
@@ -24,6 +25,7 @@ class LiftedStructureLoss(MetricLoss):
             loss is to be saved. Defaults to `"euclidean"`.
         average: `"terms"`: all positive pairs of the batch count alike. `"anchors"`: each anchor has the
             mean of its pairs, and all anchors count alike. Defaults to `"terms"`.
+        tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"lifted_structure_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -54,11 +56,12 @@ class LiftedStructureLoss(MetricLoss):
         temperature=0.1,
         distance="euclidean",
         average="terms",
+        tile=None,
         reduction="sum_over_batch_size",
         name="lifted_structure_loss",
         dtype=None,
     ):
-        super().__init__(average=average, reduction=reduction, name=name, dtype=dtype)
+        super().__init__(average=average, tile=tile, reduction=reduction, name=name, dtype=dtype)
         self.margin = check_number("margin", margin, minimum=0)
         self.temperature = check_number("temperature", temperature, above=0)
         self.distance = check_distance(distance)
@@ -90,6 +93,7 @@ class GeneralizedLiftedStructureLoss(MetricLoss):
         distance: As in `LiftedStructureLoss`. Defaults to `"euclidean"`.
         average: `"terms"`: all anchors with a positive and a negative count alike. `"anchors"`: those
             without count as well, as 0. Defaults to `"terms"`.
+        tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"generalized_lifted_structure_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -118,11 +122,12 @@ class GeneralizedLiftedStructureLoss(MetricLoss):
         temperature=0.1,
         distance="euclidean",
         average="terms",
+        tile=None,
         reduction="sum_over_batch_size",
         name="generalized_lifted_structure_loss",
         dtype=None,
     ):
-        super().__init__(average=average, reduction=reduction, name=name, dtype=dtype)
+        super().__init__(average=average, tile=tile, reduction=reduction, name=name, dtype=dtype)
         self.margin = check_number("margin", margin, minimum=0)
         self.temperature = check_number("temperature", temperature, above=0)
         self.distance = check_distance(distance)
@@ -154,7 +159,7 @@ def lifted_structure(distance, positive, negative, margin=1.0, temperature=1.0, 
         distance: `(queries, keys)`.
         positive, negative: Boolean masks, the same shape.
         margin, temperature: As in `LiftedStructureLoss`. Both default to `1.0`, of the paper.
-        same_set: Whether keys are the queries themselves, in the same order. Defaults to `False`.
+        same_set: As in `tfdml.ops.pair_masks`. Defaults to `False`.
 
     Example:
 
@@ -166,8 +171,9 @@ def lifted_structure(distance, positive, negative, margin=1.0, temperature=1.0, 
     distance = at_least_float32(distance)
     of_query = soft_maximum(margin - distance, negative, temperature)
     of_key = of_query
-    if not same_set:
+    if same_set is not True:
         of_key = soft_maximum(ops.transpose(margin - distance), ops.transpose(negative), temperature)
+        of_key = over_parts(lambda parts: join_maxima(parts, temperature), of_key)
     of_query, of_key = of_query[:, None], of_key[None, :]
     largest = ops.stop_gradient(ops.maximum(of_query, of_key))
     both = ops.exp((of_query - largest) / temperature) + ops.exp((of_key - largest) / temperature)
@@ -178,3 +184,9 @@ def lifted_structure(distance, positive, negative, margin=1.0, temperature=1.0, 
 def soft_maximum(terms, used, temperature):
     """The largest used term of each row, smoothed: `t log(sum(exp(term / t)))` at the temperature `t`."""
     return temperature * log_sum_exp(terms / temperature, used)
+
+
+def join_maxima(parts, temperature):
+    """The soft maximum of each column."""
+    columns = ops.transpose(parts)
+    return soft_maximum(columns, ops.ones_like(columns, dtype="bool"), temperature)

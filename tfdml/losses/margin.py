@@ -6,7 +6,8 @@ from keras import ops
 from tfdml.losses.arguments import check_name, check_number
 from tfdml.losses.average import average_terms
 from tfdml.losses.base import MetricLoss
-from tfdml.ops import at_least_float32, euclidean, l2_normalize, log_sum_exp, pair_masks
+from tfdml.losses.cosines import unit
+from tfdml.ops import euclidean, log_sum_exp, pair_masks
 
 # Nearer negatives count as if they were here: few points lie so near, and their weights would rule.
 NEAREST = 0.5
@@ -31,6 +32,7 @@ class MarginLoss(MetricLoss):
         average: `"nonzero"`: all pairs of the batch above zero count alike. `"terms"`: all pairs do.
             `"anchors"`: each anchor has the mean of its pairs, and all anchors count alike.
             Defaults to `"nonzero"`, as in the paper.
+        tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"margin_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -54,6 +56,7 @@ class MarginLoss(MetricLoss):
     Reference: Wu et al., Sampling Matters in Deep Embedding Learning, ICCV 2017.
     """
 
+    directions = True
     averages = ("nonzero", "terms", "anchors")
 
     def __init__(
@@ -62,17 +65,18 @@ class MarginLoss(MetricLoss):
         beta=1.2,
         sampling="distance",
         average="nonzero",
+        tile=None,
         reduction="sum_over_batch_size",
         name="margin_loss",
         dtype=None,
     ):
-        super().__init__(average=average, reduction=reduction, name=name, dtype=dtype)
+        super().__init__(average=average, tile=tile, reduction=reduction, name=name, dtype=dtype)
         self.margin = check_number("margin", margin, minimum=0)
         self.beta = check_number("beta", beta, above=0)
         self.sampling = check_name("sampling", sampling, ("distance", "uniform"))
 
     def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
-        distance = euclidean(*(l2_normalize(at_least_float32(x)) for x in (queries, keys)))
+        distance = euclidean(unit(queries), unit(keys))
         positive, negative = pair_masks(query_labels, key_labels, same_set)
         positive = positive & ops.any(negative, axis=1, keepdims=True)
         number = ops.sum(ops.cast(positive, distance.dtype), axis=1)

@@ -5,7 +5,8 @@ from keras import ops
 
 from tfdml.losses.arguments import check_number
 from tfdml.losses.base import MetricLoss
-from tfdml.ops import at_least_float32, cosine_similarity, log_sum_exp, pair_masks
+from tfdml.losses.cosines import cosines
+from tfdml.ops import at_least_float32, log_sum_exp, pair_masks
 
 
 @keras.saving.register_keras_serializable(package="tfdml")
@@ -22,6 +23,7 @@ class MultiSimilarityLoss(MetricLoss):
             that of the nearest negative, a negative if it is less than `epsilon` below that of the
             farthest positive. `None`: all pairs count. Defaults to `0.1`, of the paper; Musgrave et al.
             found 0.34 to 0.72.
+        tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"multi_similarity_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -42,24 +44,27 @@ class MultiSimilarityLoss(MetricLoss):
     Reference: Wang et al., Multi-Similarity Loss with General Pair Weighting, CVPR 2019.
     """
 
+    directions = True
+
     def __init__(
         self,
         alpha=2.0,
         beta=50.0,
         base=0.5,
         epsilon=0.1,
+        tile=None,
         reduction="sum_over_batch_size",
         name="multi_similarity_loss",
         dtype=None,
     ):
-        super().__init__(reduction=reduction, name=name, dtype=dtype)
+        super().__init__(tile=tile, reduction=reduction, name=name, dtype=dtype)
         self.alpha = check_number("alpha", alpha, above=0)
         self.beta = check_number("beta", beta, above=0)
         self.base = check_number("base", base)
         self.epsilon = None if epsilon is None else check_number("epsilon", epsilon, minimum=0)
 
     def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
-        similarity = cosine_similarity(queries, keys)
+        similarity = cosines(queries, keys)
         positive, negative = pair_masks(query_labels, key_labels, same_set)
         if self.epsilon is not None:
             positive, negative = informative_pairs(similarity, positive, negative, self.epsilon)

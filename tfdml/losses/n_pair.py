@@ -6,7 +6,7 @@ from keras import ops
 from tfdml.losses.arguments import check_number
 from tfdml.losses.base import MetricLoss
 from tfdml.losses.labels import label_rows
-from tfdml.ops import at_least_float32, dot_product, log_sum_exp, pair_masks
+from tfdml.ops import at_least_float32, dot_product, log_sum_exp, pair_masks, used_labels
 from tfdml.ops.pairs import self_pairs
 
 
@@ -20,6 +20,7 @@ class NPairLoss(MetricLoss):
     Args:
         l2: Float of at least 0: weight of the penalty on squared norms that keeps embeddings small;
             0.002 is usual. Defaults to `0.0`.
+        tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"n_pair_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -45,8 +46,8 @@ class NPairLoss(MetricLoss):
     Reference: Sohn, Improved Deep Metric Learning with Multi-class N-pair Loss Objective, NIPS 2016.
     """
 
-    def __init__(self, l2=0.0, reduction="sum_over_batch_size", name="n_pair_loss", dtype=None):
-        super().__init__(reduction=reduction, name=name, dtype=dtype)
+    def __init__(self, l2=0.0, tile=None, reduction="sum_over_batch_size", name="n_pair_loss", dtype=None):
+        super().__init__(tile=tile, reduction=reduction, name=name, dtype=dtype)
         self.l2 = check_number("l2", l2, minimum=0)
 
     def read_labels(self, labels):
@@ -58,7 +59,9 @@ class NPairLoss(MetricLoss):
         if not self.l2:
             return values
         query_norms, key_norms = (ops.sum(ops.square(at_least_float32(x)), axis=1) for x in (queries, keys))
-        return values + 0.25 * self.l2 * (query_norms + ops.mean(key_norms))
+        used = ops.cast(used_labels(key_labels), key_norms.dtype)
+        mean_norm = ops.sum(used * key_norms) / ops.maximum(ops.sum(used), 1)
+        return values + 0.25 * self.l2 * (query_norms + mean_norm)
 
     def get_config(self):
         return {**super().get_config(), "l2": self.l2}
@@ -93,5 +96,5 @@ def shared_labels(query_labels, key_labels, same_set=False):
         return pair_masks(query_labels, key_labels, same_set)
     queries, keys = (ops.cast(rows, "float32") for rows in (query_labels, key_labels))
     shared = ops.matmul(queries, ops.transpose(keys))
-    other = ~self_pairs(shared) if same_set else ops.ones_like(shared, dtype="bool")
+    other = ~self_pairs(shared, same_set)
     return ops.where(other, shared, 0), (shared == 0) & other

@@ -6,7 +6,8 @@ from keras import ops
 from tfdml.losses.arguments import check_number
 from tfdml.losses.average import average_terms
 from tfdml.losses.base import MetricLoss
-from tfdml.ops import at_least_float32, cosine_similarity, log_sum_exp, pair_masks
+from tfdml.losses.cosines import cosines
+from tfdml.ops import at_least_float32, log_sum_exp, pair_masks
 
 
 @keras.saving.register_keras_serializable(package="tfdml")
@@ -19,6 +20,7 @@ class NTXentLoss(MetricLoss):
             search for pretrained networks on CUB-200 and Cars196.
         average: `"terms"`: all positive pairs of the batch count alike. `"anchors"`: each anchor has the
             mean of its pairs, and all anchors count alike. Defaults to `"terms"`.
+        tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"nt_xent_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -41,22 +43,24 @@ class NTXentLoss(MetricLoss):
         Wu et al., Unsupervised Feature Learning via Non-Parametric Instance Discrimination, CVPR 2018.
     """
 
+    directions = True
     averages = ("terms", "anchors")
 
     def __init__(
         self,
         temperature=0.07,
         average="terms",
+        tile=None,
         reduction="sum_over_batch_size",
         name="nt_xent_loss",
         dtype=None,
     ):
-        super().__init__(average=average, reduction=reduction, name=name, dtype=dtype)
+        super().__init__(average=average, tile=tile, reduction=reduction, name=name, dtype=dtype)
         self.temperature = check_number("temperature", temperature, above=0)
 
     def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
         positive, negative = pair_masks(query_labels, key_labels, same_set)
-        terms = nt_xent(cosine_similarity(queries, keys) / self.temperature, positive, negative)
+        terms = nt_xent(cosines(queries, keys) / self.temperature, positive, negative)
         pairs = ops.sum(ops.cast(positive, terms.dtype), axis=1)
         return average_terms(ops.sum(terms, axis=1), pairs, pairs, self.average)
 

@@ -26,6 +26,7 @@ class RankedListLoss(MetricLoss):
         distance: `"euclidean"`, `"squared_euclidean"`, `"cosine"`, or a function of queries `(queries, dim)`
             and keys `(keys, dim)` that gives `(queries, keys)`; register the function with Keras if the
             loss is to be saved. Defaults to `"euclidean"`.
+        tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"ranked_list_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -54,11 +55,12 @@ class RankedListLoss(MetricLoss):
         positive_temperature=0.0,
         balance=0.5,
         distance="euclidean",
+        tile=None,
         reduction="sum_over_batch_size",
         name="ranked_list_loss",
         dtype=None,
     ):
-        super().__init__(reduction=reduction, name=name, dtype=dtype)
+        super().__init__(tile=tile, reduction=reduction, name=name, dtype=dtype)
         self.margin = check_number("margin", margin, minimum=0)
         self.alpha = check_number("alpha", alpha, above=0)
         self.negative_temperature = check_number("negative_temperature", negative_temperature, minimum=0)

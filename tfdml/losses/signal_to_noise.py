@@ -20,6 +20,7 @@ class SignalToNoiseContrastiveLoss(ContrastiveLoss):
         negative_margin: Float above 0: negatives with a larger ratio are left alone. Defaults to `1.0`.
         power: As in `ContrastiveLoss`. Defaults to `1`.
         average: As in `ContrastiveLoss`. Defaults to `"nonzero"`.
+        tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"signal_to_noise_contrastive_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -48,6 +49,7 @@ class SignalToNoiseContrastiveLoss(ContrastiveLoss):
         negative_margin=1.0,
         power=1,
         average="nonzero",
+        tile=None,
         reduction="sum_over_batch_size",
         name="signal_to_noise_contrastive_loss",
         dtype=None,
@@ -58,6 +60,7 @@ class SignalToNoiseContrastiveLoss(ContrastiveLoss):
             power=power,
             distance=noise_to_signal,
             average=average,
+            tile=tile,
             reduction=reduction,
             name=name,
             dtype=dtype,

@@ -6,6 +6,7 @@ from keras import ops
 from tfdml.losses.arguments import check_distance, check_number, distance_config
 from tfdml.losses.average import average_terms
 from tfdml.losses.base import MetricLoss
+from tfdml.losses.cosines import cosines
 from tfdml.ops import log_sum_exp, pair_masks, pairwise_distances
 
 
@@ -25,6 +26,7 @@ class SoftNearestNeighborLoss(MetricLoss):
             unit embeddings is twice that.
         average: `"terms"`: all anchors with a positive count alike. `"anchors"`: those without one count as
             well, as 0. Defaults to `"terms"`.
+        tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"soft_nearest_neighbor_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -55,16 +57,22 @@ class SoftNearestNeighborLoss(MetricLoss):
         temperature=0.05,
         distance="cosine",
         average="terms",
+        tile=None,
         reduction="sum_over_batch_size",
         name="soft_nearest_neighbor_loss",
         dtype=None,
     ):
-        super().__init__(average=average, reduction=reduction, name=name, dtype=dtype)
+        super().__init__(average=average, tile=tile, reduction=reduction, name=name, dtype=dtype)
         self.temperature = check_number("temperature", temperature, above=0)
         self.distance = check_distance(distance)
+        self.directions = distance == "cosine"
 
     def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
-        logits = -pairwise_distances(queries, keys, self.distance) / self.temperature
+        if self.directions:
+            distance = 1 - cosines(queries, keys)
+        else:
+            distance = pairwise_distances(queries, keys, self.distance)
+        logits = -distance / self.temperature
         positive, negative = pair_masks(query_labels, key_labels, same_set)
         valid = ops.any(positive, axis=1)
         # log((P + N) / P), from the difference of two logarithms: neither P nor N may be a number.

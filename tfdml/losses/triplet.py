@@ -28,6 +28,7 @@ class TripletLoss(MetricLoss):
         average: `"anchors"`, `"terms"` or `"nonzero"`, as `MetricLoss` explains. Defaults to `None`: what
             the source of the mining does, which is `"nonzero"` for all, `"anchors"` for hard and `"terms"`
             for semi-hard.
+        tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"triplet_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -66,13 +67,14 @@ class TripletLoss(MetricLoss):
         distance="euclidean",
         mining="all",
         average=None,
+        tile=None,
         reduction="sum_over_batch_size",
         name="triplet_loss",
         dtype=None,
     ):
         self.mining = check_name("mining", mining, tuple(MINING))
         average = MINING[mining][1] if average is None else average
-        super().__init__(average=average, reduction=reduction, name=name, dtype=dtype)
+        super().__init__(average=average, tile=tile, reduction=reduction, name=name, dtype=dtype)
         self.margin = margin if margin == "soft" else check_margin(margin)
         if margin == "soft" and mining == "all":
             raise ValueError("Expected mining to be 'hard' or 'semi_hard' if margin='soft', received: 'all'")

@@ -8,7 +8,9 @@ from keras import ops
 from tfdml.losses.arguments import check_number
 from tfdml.losses.average import average_terms
 from tfdml.losses.base import MetricLoss
-from tfdml.ops import at_least_float32, cosine_similarity, log_sum_exp, pair_masks, safe_sqrt
+from tfdml.losses.cosines import cosines
+from tfdml.losses.parts import batch_sum
+from tfdml.ops import at_least_float32, log_sum_exp, pair_masks, safe_sqrt
 
 
 @keras.saving.register_keras_serializable(package="tfdml")
@@ -21,6 +23,7 @@ class TupletMarginLoss(MetricLoss):
         scale: Float above 0 that multiplies cosines. Defaults to `64.0`, of the paper.
         average: `"terms"`: all positive pairs of the batch count alike. `"anchors"`: each anchor has the
             mean of its pairs, and all anchors count alike. Defaults to `"terms"`.
+        tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"tuplet_margin_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -42,6 +45,7 @@ class TupletMarginLoss(MetricLoss):
     Reference: Yu and Tao, Deep Metric Learning with Tuplet Margin Loss, ICCV 2019.
     """
 
+    directions = True
     averages = ("terms", "anchors")
 
     def __init__(
@@ -49,17 +53,18 @@ class TupletMarginLoss(MetricLoss):
         margin=5.73,
         scale=64.0,
         average="terms",
+        tile=None,
         reduction="sum_over_batch_size",
         name="tuplet_margin_loss",
         dtype=None,
     ):
-        super().__init__(average=average, reduction=reduction, name=name, dtype=dtype)
+        super().__init__(average=average, tile=tile, reduction=reduction, name=name, dtype=dtype)
         self.margin = check_number("margin", margin, minimum=0)
         self.scale = check_number("scale", scale, above=0)
 
     def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
         positive, negative = pair_masks(query_labels, key_labels, same_set)
-        terms = tuplet_margin(cosine_similarity(queries, keys), positive, negative, self.margin, self.scale)
+        terms = tuplet_margin(cosines(queries, keys), positive, negative, self.margin, self.scale)
         pairs = ops.sum(ops.cast(positive, terms.dtype), axis=1)
         return average_terms(ops.sum(terms, axis=1), pairs, pairs, self.average)
 
@@ -103,6 +108,7 @@ class IntraPairVarianceLoss(MetricLoss):
             Defaults to `0.01`, of the paper.
         negative_epsilon: Float of at least 0: the share of the mean that negatives may rise above it.
             Defaults to `0.01`, of the paper.
+        tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"intra_pair_variance_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -124,22 +130,24 @@ class IntraPairVarianceLoss(MetricLoss):
     Reference: Yu and Tao, Deep Metric Learning with Tuplet Margin Loss, ICCV 2019.
     """
 
+    directions = True
     averages = ("terms",)
 
     def __init__(
         self,
         positive_epsilon=0.01,
         negative_epsilon=0.01,
+        tile=None,
         reduction="sum_over_batch_size",
         name="intra_pair_variance_loss",
         dtype=None,
     ):
-        super().__init__(reduction=reduction, name=name, dtype=dtype)
+        super().__init__(tile=tile, reduction=reduction, name=name, dtype=dtype)
         self.positive_epsilon = check_number("positive_epsilon", positive_epsilon, minimum=0)
         self.negative_epsilon = check_number("negative_epsilon", negative_epsilon, minimum=0)
 
     def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
-        similarity = cosine_similarity(queries, keys)
+        similarity = cosines(queries, keys)
         positive, negative = pair_masks(query_labels, key_labels, same_set)
         above = self._variance(-similarity, positive, -self.positive_epsilon)
         return above + self._variance(similarity, negative, self.negative_epsilon)
@@ -148,7 +156,7 @@ class IntraPairVarianceLoss(MetricLoss):
         """What the used entries exceed their mean by, and a share of it, squared and averaged."""
         similarity = ops.where(used, similarity, 0)
         pairs = ops.sum(ops.cast(used, similarity.dtype), axis=1)
-        mean = ops.sum(similarity) / ops.maximum(ops.sum(pairs), 1)
+        mean = batch_sum(similarity) / ops.maximum(batch_sum(pairs), 1)
         excess = ops.where(used, ops.relu(similarity - (1 + epsilon) * mean), 0)
         return average_terms(ops.sum(ops.square(excess), axis=1), pairs, pairs, self.average)
 

@@ -10,13 +10,15 @@ from tfdml.ops.distances import (
     squared_euclidean,
 )
 from tfdml.ops.log_sum_exp import log_sum_exp
-from tfdml.ops.pairs import gather_rows, pair_masks, scatter_rows
+from tfdml.ops.pairs import gather_rows, mark_unused, pair_masks, scatter_rows, used_labels
 from tfdml.ops.safe import at_least_float32, l2_normalize, safe_norm, safe_sqrt
+from tfdml.ops.tiled import by_tiles
 from tfdml.ops.triplets import hinge_sums, semi_hard_negatives
 from tfdml.ops.turns import by_turns
 
 __all__ = [
     "at_least_float32",
+    "by_tiles",
     "by_turns",
     "cosine",
     "cosine_similarity",
@@ -27,6 +29,7 @@ __all__ = [
     "hinge_sums",
     "l2_normalize",
     "log_sum_exp",
+    "mark_unused",
     "pair_masks",
     "pairwise_distances",
     "safe_norm",
@@ -34,4 +37,5 @@ __all__ = [
     "scatter_rows",
     "semi_hard_negatives",
     "squared_euclidean",
+    "used_labels",
 ]

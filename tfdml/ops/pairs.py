@@ -1,5 +1,7 @@
 """Which pairs of a batch are positive and which negative, and reading or writing along their rows."""
 
+import keras
+import numpy as np
 from keras import ops
 
 
@@ -9,10 +11,12 @@ def pair_masks(query_labels, key_labels, same_set=False):
     Args:
         query_labels: Integers `(queries,)`.
         key_labels: Integers `(keys,)`.
-        same_set: Whether queries and keys are the same samples in the same order: then a sample is
-            neither a positive nor a negative of itself. Defaults to `False`.
+        same_set: Whether the queries are among the keys: then a sample is neither a positive nor a negative
+            of itself. `True`: the keys are the queries, in the same order. An integer tensor: from that key
+            on they are. Defaults to `False`.
 
-    Output: two boolean tensors `(queries, keys)`: same label, other label.
+    Output: two boolean tensors `(queries, keys)`: same label, other label. Samples that `mark_unused` has
+        marked are in neither.
 
     Example:
 
@@ -20,14 +24,69 @@ def pair_masks(query_labels, key_labels, same_set=False):
     >>> keras.ops.convert_to_numpy(positive).astype(int).tolist()
     [[0, 1, 0], [1, 0, 0], [0, 0, 0]]
     """
-    same = ops.convert_to_tensor(query_labels)[:, None] == ops.convert_to_tensor(key_labels)[None, :]
-    return (same & ~self_pairs(same), ~same) if same_set else (same, ~same)
+    query_labels, key_labels = ops.convert_to_tensor(query_labels), ops.convert_to_tensor(key_labels)
+    used, used_keys = used_labels(query_labels), used_labels(key_labels)
+    # Unused queries and unused keys have different labels: so they are not the same.
+    same = ops.equal(ops.where(used, query_labels, query_labels + 1)[:, None], key_labels[None, :])
+    negative = ~same & used[:, None] & used_keys[None, :]
+    return (same if same_set is False else same & ~self_pairs(same, same_set)), negative
 
 
-def self_pairs(matrix):
-    """Mask of the diagonal of a square matrix."""
-    positions = ops.arange(ops.shape(matrix)[1])
-    return positions[:, None] == positions[None, :]
+def self_pairs(matrix, same_set=True):
+    """Mask of the pairs of a sample with itself, of the shape of `matrix`; `same_set` as in `pair_masks`."""
+    rows, columns = ops.shape(matrix)
+    if same_set is False:
+        return ops.zeros((rows, columns), "bool")
+    first = 0 if same_set is True else ops.cast(same_set, "int32")
+    return (ops.arange(rows, dtype="int32") + first)[:, None] == ops.arange(columns, dtype="int32")[None, :]
+
+
+def mark_unused(labels, used):
+    """Labels with a reserved value where `used` is false: these samples are no positives and no negatives.
+
+    So a memory that is not full and a batch that is filled up keep their shape. The value is the least that
+    the dtype of the labels has.
+
+    Args:
+        labels: Integers `(batch,)`; those of less than 32 bits become int32.
+        used: Boolean, `(batch,)`.
+
+    Example:
+
+    >>> labels = tfdml.ops.mark_unused([7, 7, 8], [True, True, False])
+    >>> positive, negative = tfdml.ops.pair_masks([7], labels)
+    >>> keras.ops.convert_to_numpy(positive | negative).tolist()
+    [[True, True, False]]
+    """
+    labels = wide_labels(labels)
+    return ops.where(used, labels, reserved_label(labels))
+
+
+def used_labels(labels):
+    """Mask `(batch,)` of the labels that `mark_unused` has not marked."""
+    labels = ops.convert_to_tensor(labels)
+    if len(labels.shape) == 2 or keras.backend.standardize_dtype(labels.dtype) not in ("int32", "int64"):
+        return ops.ones(ops.shape(labels)[:1], "bool")  # rows of labels, or a dtype without a value to spare
+    return labels != reserved_label(labels)
+
+
+def join_labels(*labels):
+    """Labels one after the other, in a dtype that holds them all; those that are unused remain so."""
+    used = ops.concatenate([used_labels(x) for x in labels])
+    return mark_unused(ops.concatenate(labels), used)
+
+
+def wide_labels(labels):
+    """Integers of any dtype as int32 or int64, in which one value may be spared."""
+    labels = ops.convert_to_tensor(labels)
+    dtype = keras.backend.standardize_dtype(labels.dtype)
+    if dtype in ("int32", "int64"):
+        return labels
+    return ops.cast(labels, "int64" if dtype in ("uint32", "uint64") else "int32")
+
+
+def reserved_label(labels):
+    return ops.cast(np.iinfo(keras.backend.standardize_dtype(labels.dtype)).min, labels.dtype)
 
 
 def gather_rows(x, columns):
