@@ -192,7 +192,7 @@ def test_a_picture_that_opencv_cannot_bring_to_a_size_is_left_out(tmp_path):
 def test_pictures_that_came_from_no_archive_stay_where_they_are(tmp_path):
     toy(tmp_path, keep_unpacked=False).start()
     left = {path.name for path in tmp_path.iterdir()} | {path.name for path in (tmp_path / "toy").iterdir()}
-    assert left == {"toy", "toy.hdf5", "toy.report.json", ".ingesting.lock", "unpacked"}
+    assert left == {"toy", "toy.hdf5", "toy.report.json", "unpacked"}
     assert len(list((tmp_path / "toy" / "unpacked").rglob("*.png"))) == 30
 
 

@@ -2,6 +2,7 @@ import json
 import os
 import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -32,6 +33,18 @@ def test_a_folder_stays_as_it_was(photos, tmp_path):
     ingest_folder(photos, tmp_path / "photos.hdf5", size=8)
     assert sorted(photos.rglob("*")) == before
     assert {path.name for path in tmp_path.iterdir()} == {"photos", "photos.hdf5", "photos.report.json"}
+
+
+def test_several_at_once_make_one_file(photos, tmp_path):
+    notes = []
+    with ThreadPoolExecutor(8) as pool:
+        made = [
+            pool.submit(ingest_folder, photos, tmp_path / "out.hdf5", size=64, note=notes.append)
+            for _ in range(8)
+        ]
+    assert {future.result() for future in made} == {tmp_path / "out.hdf5"}
+    assert sum("is there already" in note for note in notes) == 7
+    assert {path.name for path in tmp_path.iterdir()} == {"photos", "out.hdf5", "out.report.json"}
 
 
 def test_a_folder_that_changed_is_not_taken_for_what_was_made(photos, tmp_path):

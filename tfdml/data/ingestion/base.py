@@ -1,7 +1,7 @@
 """The run of an ingestion, which each image set fills with what is its own."""
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -14,8 +14,6 @@ from tfdml.data.ingestion.picturing import Picturing
 from tfdml.data.ingestion.report import check_place, check_published, is_of, report_path, write_report
 from tfdml.data.ingestion.selection import select
 from tfdml.data.locations import data_dir
-
-MAX_SKIPPED = 100
 
 
 class DatasetIngestion:
@@ -83,7 +81,7 @@ class DatasetIngestion:
         encoding="raw",
         channels="last",
         fuel=False,
-        max_skipped=MAX_SKIPPED,
+        max_skipped=100,
         keep_unpacked=False,
         workers=None,
         note=None,
@@ -206,8 +204,10 @@ class DatasetIngestion:
 
     @property
     def lock(self):
-        """File that is locked while the unpacked files are in use."""
-        return self.downloads / ".ingesting.lock"
+        """File that is locked while the unpacked files are in use, or, where there are none, `out`."""
+        if self.info.files:
+            return self.downloads / ".ingesting.lock"
+        return self.out.with_name(f".{self.out.name}.lock")
 
     @property
     def report(self):
@@ -231,17 +231,19 @@ class DatasetIngestion:
         """
         for file in self.info.files:
             self.download(file.name)
-        self._is_made()  # may raise: before there is a folder beside it
-        work = self.work
-        work.mkdir(parents=True, exist_ok=True)
+        self._is_made()  # may raise: before there is anything beside it
         with self._alone():
             if self._is_made():
                 self.note(f"{self.out} is there already.")
             else:
-                self._ingest(work)
+                self._ingest(self.work)
             if self.info.files and not self.keep_unpacked:  # without archives, what is there is the user's
                 remove(self.downloads / "unpacked")
-        remove(work)
+            remove(self.work)
+        if not self.info.files:
+            # Those who wait for it will find `out`, and write nothing. On Windows the last of them removes it.
+            with suppress(PermissionError):
+                self.lock.unlink(missing_ok=True)
         return self.out
 
     def _is_made(self):

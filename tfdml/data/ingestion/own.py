@@ -27,7 +27,6 @@ class OwnIngestion(DatasetIngestion):
         )
         super().__init__(Path(out).parent, out, **options)
         self._samples, self.folder = samples, root
-        self.downloads = self.work  # nothing beside the user's files
 
     def decompress(self):
         """Nothing is packed."""
@@ -52,11 +51,6 @@ class OwnIngestion(DatasetIngestion):
             state = path.stat() if path.is_file() else None
             content.update(repr((sample, state and (state.st_size, state.st_mtime_ns))).encode())
         return content.hexdigest()
-
-    @property
-    def lock(self):
-        """Nothing is unpacked: only the file itself is shared."""
-        return self.work / "lock"
 
 
 def ingest_folder(path, out, **options):

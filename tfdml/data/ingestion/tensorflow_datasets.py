@@ -37,18 +37,12 @@ class TfdsIngestion(DatasetIngestion):
             about.name, about.full_name, count, len(self._names), license_, about.homepage or "", ""
         )
         super().__init__(Path(out).parent, out, **options)
-        self.downloads = self.work
 
     @property
     def recipe(self):
         """The version and the features decide the file too."""
         features = {"image": self._image, "label": self._label}
         return {**super().recipe, "tfds": self._builder.info.full_name, **features}
-
-    @property
-    def lock(self):
-        """Nothing is unpacked: only the file itself is shared."""
-        return self.work / "lock"
 
     def decompress(self):
         """The set is prepared already."""
