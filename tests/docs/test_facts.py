@@ -5,12 +5,15 @@ import inspect
 import json
 import re
 
+import cv2
 import h5py
+import numpy as np
 import pytest
 import yaml
 from doc_examples import ROOT, tfdml
 
 from tfdml import losses
+from tfdml.data import ingest_csv
 from tfdml.data.catalog import _EMBEDDED
 from tfdml.experiment import RunFolder, load_recipe, recipe_parser
 from tfdml.experiment.recipe_parser import _fields
@@ -22,7 +25,7 @@ def page(name):
 
 def rows(text):
     """First and second cell of the rows of tables, without their code marks."""
-    return re.findall(r"^\| `([^`|]+)` \| `?([^`|]+?)`? \|", text, re.MULTILINE)
+    return re.findall(r"^\| `([^|]+)` \| `?([^`|]+?)`? \|", text, re.MULTILINE)
 
 
 def test_recipe_fields_and_their_values():
@@ -106,10 +109,20 @@ def test_files_of_a_run(workshop):
     assert listed == {path.name for key, path in vars(RunFolder("run")).items() if key != "path"}
 
 
-def test_layout_of_the_hdf5_file():
-    section = page("data").split("## The file of the emoji set")[1]
-    with h5py.File(_EMBEDDED["emoji"]) as file:
-        assert {name for name, _ in rows(section)} == set(file)
-        for name, kind in rows(section):
-            assert kind == ("bytes" if file[name].dtype.kind == "S" else file[name].dtype.name), name
-        assert all(f"`{name}`" in section for name in file.attrs)
+def test_layout_of_the_hdf5_file(tmp_path):
+    text = page("hdf5_file")
+    kinds = {name: kind for names, kind in rows(text) for name in names.split("`, `")}
+    with h5py.File(ingest_csv(listed(tmp_path), tmp_path / "list.hdf5", size=8)) as file:
+        assert set(kinds) == {*file, "classification_split"}
+        for name, data in file.items():
+            assert kinds[name] == ("bytes" if data.dtype.kind == "S" else data.dtype.name), name
+        assert all(f"`{name}`" in text for name in file.attrs)
+    with h5py.File(_EMBEDDED) as file:
+        assert all(f"`{name}`" in text for name in [*file, *file.attrs])
+
+
+def listed(folder):
+    """A list of one picture."""
+    cv2.imwrite(str(folder / "a.png"), np.zeros((8, 8, 3), "uint8"))
+    (folder / "list.csv").write_text("path,label\na.png,1\n", encoding="utf-8")
+    return folder / "list.csv"

@@ -123,10 +123,7 @@ class DatasetIngestion:
             self.unpack(file.name)
 
     def get_test_samples(self, samples):
-        """The retrieval split of each sample: its own, or by class.
-
-        The first half of the classes is to train on, the rest to test on.
-        """
+        """The retrieval split of each sample: its own, or "train" for the first half of the classes."""
         order = {class_id: place for place, class_id in enumerate(self.get_classes())}
         half = len(order) // 2
         return [s.retrieval or ("train" if order.get(s.class_id, 0) < half else "test") for s in samples]
@@ -241,18 +238,18 @@ class DatasetIngestion:
                 remove(self.downloads / "unpacked")
             remove(self.work)
         if not self.info.files:
-            # Those who wait for it will find `out`, and write nothing. On Windows the last of them removes it.
+            # Who waits for it will find `out`, and write nothing. On Windows the last of them removes it.
             with suppress(PermissionError):
                 self.lock.unlink(missing_ok=True)
         return self.out
 
     def _is_made(self):
-        if not self.out.exists():
+        made = self.out.exists()
+        if not made:
             check_place(self.report)
-            return False
-        if not is_of(self.report, self._identity):
+        elif not is_of(self.report, self._identity):
             raise ValueError(f"Expected out to be a new file, received: {self.out}, which exists")
-        return True
+        return made
 
     def _ingest(self, work):
         self.decompress()
