@@ -1,12 +1,14 @@
-"""Time, memory and values of `tfdml.metrics.retrieval` against pytorch-metric-learning, in one run.
+"""Time, memory and values of `tfdml.metrics` against pytorch-metric-learning, in one run.
 
     python benchmarks/metrics.py --peer-python PEER/bin/python
-    python benchmarks/metrics.py --samples 60502 --classes 11316
+    python benchmarks/metrics.py --samples 60502 --classes 11316 --more
 
 `PEER` is a virtual environment with torch, faiss-cpu and pytorch-metric-learning; without it ours is measured
 alone. Each side is a process of its own, they take turns, and the best of `--repeat` rounds counts. The bare
-matrix product of all similarities (NumPy, all cores, tile by tile) is the floor that both stand on. Memory is
-the peak of the resident set above what it was before the first call, inputs and libraries loaded.
+matrix product of all similarities (NumPy, all cores, tile by tile) is the floor that both stand on. `--more`
+adds the retrieval figures with intervals, verification over all pairs, and the signs of a collapse. Memory is
+the peak of the resident set above what it was before the first call, inputs and libraries loaded. Seconds of
+all cores together (`cpu_seconds`) are told too: on a machine with other work they are what a side costs.
 
 The peer's mean reciprocal rank ends at its `k`: it counts what is found later as zero.
 """
@@ -30,6 +32,7 @@ def main():
     parser.add_argument("--classes", type=int, default=1_090)
     parser.add_argument("--dim", type=int, default=128)
     parser.add_argument("--noise", type=float, default=1.5, help="of a sample around the center of its class")
+    parser.add_argument("--more", action="store_true", help="measure the other metrics as well")
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--peer-python", help="interpreter that has pytorch-metric-learning")
     parser.add_argument("--out", type=Path, help="JSON file for the results")
@@ -54,6 +57,8 @@ def measure(options, data):
     x /= np.linalg.norm(x, axis=1, keepdims=True)
     np.savez(data, x=x.astype("float32"), labels=labels)
     sides = {"tfdml": sys.executable, "matmul": sys.executable}
+    if options.more:
+        sides.update(dict.fromkeys(MORE, sys.executable))
     if options.peer_python:
         sides["pml"] = options.peer_python
     workers = {
@@ -74,7 +79,8 @@ def measure(options, data):
                 raise RuntimeError(f"{side} ended with exit code {worker.wait()}")
             result = json.loads(line)
             best = results.setdefault(side, result)
-            best["seconds"] = min(best["seconds"], result["seconds"])
+            for name in ("seconds", "cpu_seconds"):
+                best[name] = min(best[name], result[name])
     for worker in workers.values():
         worker.stdin.close()
         worker.wait()
@@ -85,13 +91,14 @@ def work(side, data):
     """Answers each line of standard input with one measurement."""
     with np.load(data) as arrays:
         x, labels = arrays["x"], arrays["labels"]
-    run = {"tfdml": tfdml_side, "pml": pml_side, "matmul": matmul_side}[side](x, labels)
+    run = {"tfdml": tfdml_side, "pml": pml_side, "matmul": matmul_side, **MORE}[side](x, labels)
     before = resident_peak()
     for _ in sys.stdin:
-        start = time.perf_counter()
+        start = time.perf_counter(), time.process_time()
         figures = run()
-        seconds = time.perf_counter() - start
-        result = {"seconds": seconds, "megabytes": (resident_peak() - before) / 1e6, "figures": figures}
+        seconds, cpu_seconds = time.perf_counter() - start[0], time.process_time() - start[1]
+        megabytes = (resident_peak() - before) / 1e6
+        result = {"seconds": seconds, "cpu_seconds": cpu_seconds, "megabytes": megabytes, "figures": figures}
         print(json.dumps(result), flush=True)
 
 
@@ -99,6 +106,27 @@ def tfdml_side(x, labels):
     from tfdml.metrics import retrieval
 
     return lambda: retrieval(x, labels)
+
+
+def intervals_side(x, labels):
+    from tfdml.metrics import retrieval
+
+    return lambda: retrieval(x, labels, confidence=0.95)
+
+
+def verification_side(x, labels):
+    from tfdml.metrics import verification
+
+    return lambda: verification(x, labels, far=(0.1, 0.01, 0.001, 0.0001))
+
+
+def collapse_side(x, labels):
+    from tfdml.metrics import collapse
+
+    return lambda: collapse(x, labels)
+
+
+MORE = {"intervals": intervals_side, "verification": verification_side, "collapse": collapse_side}
 
 
 def pml_side(x, labels):
@@ -137,9 +165,12 @@ def resident_peak():
 def report(options, results):
     print(f"{options.samples:,} x {options.dim}, {options.classes:,} classes, best of {options.repeat}")
     for side, result in results.items():
-        print(f"  {side:7} {result['seconds']:8.3f} s  {result['megabytes']:8.0f} MB")
+        times = f"{result['seconds']:8.3f} s  {result['cpu_seconds']:8.3f} s of all cores"
+        print(f"  {side:12} {times}  {result['megabytes']:8.0f} MB")
     seconds = {side: result["seconds"] for side, result in results.items()}
-    print(f"  tfdml takes {seconds['tfdml'] / seconds['matmul']:.2f} times the bare matrix product")
+    for name in ("seconds", "cpu_seconds"):
+        ratio = results["tfdml"][name] / results["matmul"][name]
+        print(f"  tfdml takes {ratio:.2f} times the bare matrix product, by {name}")
     if "pml" in results:
         ours, theirs = results["tfdml"]["figures"], results["pml"]["figures"]
         difference = max(abs(ours[name] - theirs[name]) for name in SHARED)

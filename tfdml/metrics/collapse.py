@@ -23,7 +23,7 @@ def collapse(embeddings, labels, *, margin=0.1, distance="euclidean", tile=None)
         distance: `"euclidean"`, `"squared_euclidean"` or `"cosine"`, that of the triplets. Defaults to
             `"euclidean"`.
         tile: Integer above 0: anchors whose distances to all samples a thread holds at a time. Defaults to as
-            many as fit into 64 MB.
+            many as fit into 64 MB, and no fewer than 64.
 
     Returns:
         A dictionary of floats.
@@ -88,19 +88,22 @@ def active_triplets(embeddings, labels, margin, distance, tile):
     triplets = int(np.sum(positives * (samples - positives - 1)))
     if not triplets:
         return 0.0
-    tile = tile or int(np.clip(BYTES // (12 * samples), 1, 512))
+    tile = tile or int(np.clip(BYTES // (12 * samples), 64, 512))
     starts = iter(range(0, samples, tile))
 
     def work(_):
         active = 0
         for start in starts:  # shared: each thread takes the next block that nobody has taken
             rows = np.arange(start, min(start + tile, samples))
-            distances = keys.distances(keys.product(rows, slice(None)))
-            for row, line in zip(rows, distances, strict=True):
+            for row, line in zip(rows, keys.product(rows, slice(None)), strict=True):
                 i, j = first[row], last[row]
-                reach = np.delete(line[i:j], row - i) + margin
-                negatives = np.concatenate([line[:i], line[j:]])
-                active += int(np.searchsorted(np.sort(negatives), reach, side="left").sum())
+                if j - i == 1:
+                    continue
+                own = np.sort(line[i:j])
+                reach = keys.keys(keys.distances(np.delete(line[i:j], row - i)) + margin)
+                near = np.sort(line.compress(line < reach.max()))
+                # Its own class is within reach as well: what is nearer of it is no negative.
+                active += int((np.searchsorted(near, reach) - np.searchsorted(own, reach)).sum())
         return active
 
     threads = max(1, min(cores(), -(-samples // tile)))

@@ -8,7 +8,7 @@ from threadpoolctl import threadpool_limits
 
 from tfdml.metrics.ties import discounted_gain, first_relevant, precision_sum, relevant_within
 
-ROWS_BYTES = 2**25  # similarities that a thread holds at a time, where `tile` says nothing else
+ROWS_BYTES = 2**26  # similarities that a thread holds at a time, where `tile` says nothing else
 FIGURES = "precision@1", "r_precision", "map@r", "map", "mrr", "ndcg"
 TILES = 64, 512  # fewest and most rows of such a default: fewer starve the matrix product, more gain nothing
 
@@ -84,9 +84,7 @@ def level_counts(row, relevant):
     infinity marks the query itself.
     """
     relevant = np.sort(relevant[relevant > -np.inf])
-    reach = row >= relevant[0]
-    # Picking out what matters costs half as much as sorting it all; it pays while little is picked.
-    rivals = np.sort(row if 2 * np.count_nonzero(reach) > len(row) else row.compress(reach))
+    rivals = np.sort(row.compress(row >= relevant[0]))  # what is farther than all of them does not count
     above, tied = above_and_tied(rivals, relevant)
     return above, tied, *above_and_tied(relevant, relevant)
 

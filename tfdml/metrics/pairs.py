@@ -75,6 +75,11 @@ class Keys:
         values = np.asarray(keys, "float64") / GRID
         return self.scale * (np.sqrt(np.maximum(values, 0)) if self.distance == "euclidean" else values)
 
+    def keys(self, distances):
+        """The way back: float32 keys of distances that are not negative."""
+        values = np.minimum(distances / self.scale, 1e12)  # farther than any two are, and float32 can hold it
+        return (GRID * (values**2 if self.distance == "euclidean" else values)).astype("float32")
+
 
 @dataclass(frozen=True)
 class Levels:
