@@ -16,6 +16,7 @@ CLASSES = [getattr(tfdml.layers, name) for name in tfdml.layers.__all__]
 SAME = keras.initializers.RandomNormal(seed=0)
 ARGUMENTS = {
     "CosineHead": {"num_classes": 5, "scale": "adaptive", "initializer": SAME},
+    "CrossBatchMemory": {"loss": tfdml.losses.ContrastiveLoss(), "capacity": 4},
     "Proxies": {"num_classes": 5, "initializer": SAME},
     "SampledProxies": {
         "num_classes": 5,
