@@ -22,7 +22,7 @@ class CosineHead(Proxies):
         num_classes: Integer from 1.
         scale: Float above 0 that multiplies cosines; or `"adaptive"`; or `None`: AdaCos' fixed scale,
             `sqrt(2) log(num_classes - 1)`, at which the adaptive one begins. Defaults to `None`.
-        learning_rate_multiplier: Float above 0, as in `Proxies`. Defaults to `1.0`.
+        learning_rate_multiplier: Float above 0, as in `Proxies`. Defaults to `10.0`.
         initializer: As in `Proxies`. Defaults to `None`.
 
     Call arguments:
@@ -53,7 +53,7 @@ class CosineHead(Proxies):
         Representations, CVPR 2019.
     """
 
-    def __init__(self, num_classes, scale=None, learning_rate_multiplier=1.0, initializer=None, **kwargs):
+    def __init__(self, num_classes, scale=None, learning_rate_multiplier=10.0, initializer=None, **kwargs):
         super().__init__(
             num_classes,
             learning_rate_multiplier=learning_rate_multiplier,

@@ -26,7 +26,7 @@ class SampledProxies(Proxies):
             number of classes in a batch: samples of a class that finds no place lose nothing in that step.
         loss: A class loss of `tfdml.losses`, such as `tfdml.losses.ArcFaceLoss()`.
         per_class: Integer from 1: proxies a class. Defaults to `1`.
-        learning_rate_multiplier: Float above 0, as in `Proxies`. Defaults to `1.0`.
+        learning_rate_multiplier: Float above 0, as in `Proxies`. Defaults to `10.0`.
         initializer: As in `Proxies`. Defaults to `None`.
         seed: Integer that the draws follow from. Defaults to `None`: another each time.
 
@@ -60,7 +60,7 @@ class SampledProxies(Proxies):
         samples,
         loss,
         per_class=1,
-        learning_rate_multiplier=1.0,
+        learning_rate_multiplier=10.0,
         initializer=None,
         seed=None,
         **kwargs,
