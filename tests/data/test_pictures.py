@@ -1,3 +1,5 @@
+import struct
+
 import cv2
 import numpy as np
 import pytest
@@ -77,3 +79,15 @@ def test_stretch_keeps_every_pixel():
 def test_refuses_another_way():
     with pytest.raises(ValueError, match="fit to be one of 'crop', 'pad', 'stretch', received: 'squash'"):
         fit_picture(np.zeros((2, 2, 3), "uint8"), 2, "squash")
+
+
+def test_a_header_that_asks_for_too_much_memory():
+    png = bytearray(encoded(np.zeros((2, 3, 3), "uint8")))
+    png[16:24] = struct.pack(">II", 60_000, 60_000)
+    with pytest.raises(ValueError, match="60000x60000 pixels, of which 134217728 at most"):
+        decode_picture(bytes(png))
+
+
+def test_a_picture_too_long_to_be_padded():
+    with pytest.raises(ValueError, match="picture to be less long, to be padded, received: 65000x1"):
+        fit_picture(np.zeros((1, 65_000, 3), "uint8"), 8, "pad")

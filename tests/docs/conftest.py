@@ -18,7 +18,8 @@ def workshop(photos, run, tmp_path, monkeypatch):
     shutil.copytree(photos, folder / "photos")
     shutil.copytree(run, folder / "runs" / "emoji")
     shutil.copy(next(photos.rglob("*.png")), folder / "picture.png")
-    rows = [f"photos/{path.parent.name}/{path.name},{path.parent.name}" for path in sorted(photos.rglob("*.png"))]
+    paths = sorted(photos.rglob("*.png"))
+    rows = [f"photos/{path.parent.name}/{path.name},{path.parent.name}" for path in paths]
     (folder / "list.csv").write_text("\n".join(["path,label", *rows]) + "\n", encoding="utf-8")
     expected = LAYOUTS["cub200_2011"](tmp_path / "data" / "cub200_2011")
     monkeypatch.setitem(SETS, "cub200_2011", ingestion_of("cub200_2011", expected))

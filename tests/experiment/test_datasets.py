@@ -112,3 +112,21 @@ def test_no_image_is_in_its_own_gallery(opened, part):
     _, _, splits, _ = opened(4, "--train_on=trainval", "--hold_out.validation=0.2")
     trial = Trial.of(splits, part)
     assert len(trial.queries) and not np.isin(trial.queries.rows, trial.gallery.rows).any()
+
+
+def test_a_file_with_a_split_of_its_own_may_not_change(photos, small, tmp_path):
+    rows = ["path,label,split"]
+    for place, folder in enumerate(sorted(photos.iterdir())):
+        part = "train" if place < 14 else "test"
+        rows += [f"{file},{folder.name},{part}" for file in sorted(folder.iterdir())]
+    (tmp_path / "list.csv").write_text("\n".join(rows), encoding="utf-8")
+    path = ingest_csv(tmp_path / "list.csv", tmp_path / "list.hdf5", size=16)
+    recipe, _ = load_recipe("small_cnn", [*small[1:], f"--data={path}"])
+    split = split_of(recipe, *open_data(recipe, lambda _: None))
+    assert open_data(recipe, lambda _: None, split)[1].by == "classes"
+    for written in (path, tmp_path / "list.report.json"):
+        written.unlink()
+    (tmp_path / "list.csv").write_text("\n".join(rows[:-1]), encoding="utf-8")
+    ingest_csv(tmp_path / "list.csv", path, size=16)
+    with pytest.raises(ValueError, match=r"list\.hdf5 to be as it was when the run was made"):
+        open_data(recipe, lambda _: None, split)

@@ -2,7 +2,7 @@
 
 import difflib
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 from tfdml.data.download import download_file
@@ -21,8 +21,9 @@ EMOJI = SetInfo(
     "comes with tfdml",
     image_size=64,
 )
-_EMBEDDED = Path(__file__).parent / "emoji" / "emoji.hdf5"
-NAMES = ("emoji", *SETS)
+_FILE = Path(__file__).parent / "emoji" / "emoji.hdf5"
+EMBEDDED = EMOJI.name
+NAMES = (EMBEDDED, *SETS)
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def check_name(name, names=NAMES):
     if name not in names:
         near = difflib.get_close_matches(str(name).lower(), names, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "tfdml datasets lists them"
-        hint = "it comes with tfdml, as an HDF5 file" if name == "emoji" else hint
+        hint = "it comes with tfdml, as an HDF5 file" if name == EMBEDDED else hint
         raise ValueError(f"Expected name to be an image set of the catalogue, received: {name!r} ({hint})")
 
 
@@ -153,8 +154,8 @@ def open_set(name, directory=None):
     Raises:
         ValueError: The set is not here, or the file is none.
     """
-    if name == "emoji":
-        return _open(_EMBEDDED, 0)
+    if name == EMBEDDED:
+        return _open(_FILE, 0)
     path = data_dir(directory) / f"{name}.hdf5" if name in SETS else Path(name)
     if name in SETS and not path.is_file():
         raise ValueError(
@@ -164,6 +165,6 @@ def open_set(name, directory=None):
     return _open(path, path.stat().st_mtime_ns if path.is_file() else 0)
 
 
-@cache
+@lru_cache(maxsize=4)
 def _open(path, _changed):
     return open_hdf5(path)

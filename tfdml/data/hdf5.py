@@ -1,5 +1,6 @@
 """Image sets in HDF5 files: those of an ingestion, the embedded one, and those that Fuel can read."""
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,16 @@ class StoredSet:
     classification: dict[str, np.ndarray]
     class_ids: list[str]
     fit: str = "crop"
+
+    @property
+    def digest(self):
+        """A text that is another one where the labels, sources or parts are."""
+        image_set = self.image_set
+        content = hashlib.sha256(image_set.labels.tobytes())
+        content.update(json.dumps([image_set.class_names, image_set.sources, image_set.image_shape]).encode())
+        for name, rows in {**self.retrieval, **self.classification}.items():
+            content.update(name.encode() + rows.tobytes())
+        return content.hexdigest()
 
     def part(self, split="all", by="retrieval"):
         """The `ImageSet` of one part.

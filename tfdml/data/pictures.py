@@ -5,7 +5,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from tfdml.data.headers import picture_size
+
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+LARGEST_PICTURE = 2**27  # pixels: 400 MB, which a file of a few kilobytes can ask for
 FITS = ("crop", "pad", "stretch")
 
 
@@ -52,6 +55,9 @@ def decode_picture(encoded):
     data = np.frombuffer(encoded, np.uint8)
     if not data.size:
         raise ValueError("an empty file")
+    height, width = picture_size(encoded) or (0, 0)
+    if height * width > LARGEST_PICTURE:
+        raise ValueError(f"{width}x{height} pixels, of which {LARGEST_PICTURE} at most are read")
     try:
         pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if _may_be_transparent(encoded) else None
         if not (pixels is not None and pixels.ndim == 3 and pixels.shape[2] == 4):
@@ -101,6 +107,8 @@ def fit_picture(picture, size, fit="crop"):
         picture = picture[top : top + side, left : left + side]
     elif fit == "pad":
         side = max(height, width)
+        if side**2 > LARGEST_PICTURE:
+            raise ValueError(f"Expected picture to be less long, to be padded, received: {width}x{height}")
         square = np.full((side, side, 3), 255, "uint8")
         top, left = (side - height) // 2, (side - width) // 2
         square[top : top + height, left : left + width] = picture

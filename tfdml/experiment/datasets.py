@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tfdml import data
-from tfdml.data.catalog import NAMES, check_name, open_set
+from tfdml.data.catalog import EMBEDDED, NAMES, check_name, open_set
 from tfdml.data.image_file import SUFFIXES
 
 PARTS = ("train", "validation", "test")
@@ -34,7 +34,12 @@ def open_data(recipe, note=print, split=None):
         whole, splits = _own(recipe, _from_folder(recipe, note), note, split)
     else:
         stored = open_set(recipe.data)
-        if {"test", "query"} & set(stored.retrieval):
+        if has_split(stored):
+            if split is not None and split["digest"] != stored.digest:
+                raise ValueError(
+                    f"Expected {recipe.data} to be as it was when the run was made, received: other labels, "
+                    "sources or parts"
+                )
             return stored.image_set, _as_published(recipe, stored)
         if len(stored.retrieval) > 1:
             parts = ", ".join(stored.retrieval)
@@ -44,6 +49,11 @@ def open_data(recipe, note=print, split=None):
         trained = np.isin(whole.rows, splits.test.rows, invert=True)
         splits = dataclasses.replace(splits, train=whole.subset(np.flatnonzero(trained)))
     return whole, splits
+
+
+def has_split(stored):
+    """Whether a stored set says what to test on."""
+    return bool({"test", "query"} & set(stored.retrieval))
 
 
 def _as_published(recipe, stored):
@@ -106,9 +116,13 @@ def _own(recipe, pictures, note, split):
 
 
 def split_of(recipe, whole, splits):
-    """Which picture of a user's own is in which part, by its path; `None` for data with their own split."""
-    if is_stored(recipe.data) and {"test", "query"} & set(open_set(recipe.data).retrieval):
+    """What tells whether the data are those of the run: which picture of a user's own is in which part, by
+    its path, or a digest of data with their own split. `None` for the embedded set.
+    """
+    if recipe.data == EMBEDDED:
         return None
+    if is_stored(recipe.data) and has_split(stored := open_set(recipe.data)):
+        return {"digest": stored.digest}
     names, rows = _names(recipe, whole), {row: place for place, row in enumerate(whole.rows)}
     parts = {part: [names[rows[row]] for row in getattr(splits, part).rows] for part in PARTS}
     return {"by": splits.by, **parts}

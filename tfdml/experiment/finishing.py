@@ -100,12 +100,7 @@ def evaluate(path, part="test"):
     run = RunFolder.open(path)
     model = run.load_model()
     recipe, _ = run.load_recipe()
-    split = run.read_split()
-    whole, splits = open_data(recipe, lambda _: None, split)
-    # Where the data bring their split, nothing else tells what the run was made with.
-    if split is None and run.gallery.is_file() and not Gallery.load(run.gallery).holds(whole):
-        raise ValueError(f"Expected {recipe.data} to hold the pictures of the run, received: others")
-    trial = Trial.of(splits, part)
+    trial = Trial.of(open_data(recipe, lambda _: None, run.read_split())[1], part)
     if not trial.possible:
         raise ValueError(f"Expected {part} to hold two pictures of a class, received: {trial.queries}")
     embeds = {"trained": embed_with(model), "raw pixels": embed_pixels}

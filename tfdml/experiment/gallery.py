@@ -65,11 +65,6 @@ class Gallery:
         with written_whole(path) as part:
             np.savez(part, **{name: getattr(self, name) for name in self.__dataclass_fields__})
 
-    def holds(self, image_set):
-        """Whether these are the pictures of an image set, by their sources and classes."""
-        theirs = [image_set.class_names[label] for label in image_set.labels]
-        return self.sources.tolist() == image_set.sources and self.class_names[self.labels].tolist() == theirs
-
     def name(self, place):
         """Name of the class of a picture."""
         return str(self.class_names[self.labels[place]])

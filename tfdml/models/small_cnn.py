@@ -18,7 +18,8 @@ def small_cnn(image_size=None, width=1.0, name="small_cnn"):
     image = image_input(image_size)
     x = layers.Rescaling(1 / 127.5, -1.0, dtype="float32", name="rescaling")(image)
     for i, (channels, stride) in enumerate(_CONVOLUTIONS):
-        x = layers.Conv2D(max(1, round(width * channels)), 3, stride, padding="same", use_bias=False, name=f"conv{i}")(x)
+        channels = max(1, round(width * channels))
+        x = layers.Conv2D(channels, 3, stride, padding="same", use_bias=False, name=f"conv{i}")(x)
         x = layers.BatchNormalization(name=f"conv{i}_bn")(x)
         x = layers.ReLU(name=f"conv{i}_relu")(x)
     return keras.Model(image, x, name=name)

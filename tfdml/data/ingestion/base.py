@@ -1,7 +1,7 @@
 """The run of an ingestion, which each image set fills with what is its own."""
 
 import os
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -201,9 +201,7 @@ class DatasetIngestion:
 
     @property
     def lock(self):
-        """File that is locked while the unpacked files are in use, or, where there are none, `out`."""
-        if self.info.files:
-            return self.downloads / ".ingesting.lock"
+        """File that is locked while `out` is made; what is unpacked has a lock of its own."""
         return self.out.with_name(f".{self.out.name}.lock")
 
     @property
@@ -226,6 +224,11 @@ class DatasetIngestion:
                 unreadable than `max_skipped`, or `out` or its report exists and came of something else.
             OSError: The disk is full, or a folder may not be written.
         """
+        if self.n is not None and self.n > self.info.classes:
+            raise ValueError(
+                f"Expected n to be from 1 to the {self.info.classes} classes of {self.info.title}, "
+                f"received: {self.n}"
+            )
         for file in self.info.files:
             self.download(file.name)
         self._is_made()  # may raise: before there is anything beside it
@@ -237,10 +240,9 @@ class DatasetIngestion:
             if self.info.files and not self.keep_unpacked:  # without archives, what is there is the user's
                 remove(self.downloads / "unpacked")
             remove(self.work)
-        if not self.info.files:
-            # Who waits for it will find `out`, and write nothing. On Windows the last of them removes it.
-            with suppress(PermissionError):
-                self.lock.unlink(missing_ok=True)
+        # Who waits for it will find `out`, and write nothing. On Windows the last of them removes it.
+        with suppress(PermissionError):
+            self.lock.unlink(missing_ok=True)
         return self.out
 
     def _is_made(self):
@@ -287,14 +289,15 @@ class DatasetIngestion:
 
     @contextmanager
     def _alone(self):
-        """While this is held, no other process ingests the same files."""
-        lock = FileLock(self.lock)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            self.note(f"Another process ingests {self.info.name}: waiting for it.")
-            lock.acquire()
-        try:
+        """While this is held, no other process makes `out`, or uses the same unpacked files."""
+        paths = [self.downloads / ".ingesting.lock"] if self.info.files else []
+        with ExitStack() as held:
+            for path in (*paths, self.lock):
+                lock = FileLock(path)
+                try:
+                    lock.acquire(timeout=0)
+                except Timeout:
+                    self.note(f"Another process ingests {self.info.name}: waiting for it.")
+                    lock.acquire()
+                held.callback(lock.release)
             yield
-        finally:
-            lock.release()

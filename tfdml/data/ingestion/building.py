@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 
 import cv2
@@ -10,8 +11,10 @@ import numpy as np
 
 from tfdml.data.files import reason, remove, written_whole
 from tfdml.data.image_file import Contents, create_image_file
-from tfdml.data.ingestion.parallel import in_order
+from tfdml.data.ingestion import parallel
 from tfdml.data.ingestion.spool import Spool
+
+LARGEST_CHUNK = 2**23  # bytes of the pictures that a thread hands over at once
 
 
 class Building:
@@ -61,7 +64,7 @@ class Building:
             self._check_room(spool)
             progress(spool.done)
             self._check(spool.skipped, max_skipped)
-            for results in in_order(self._storing(prepare), payloads(samples[spool.done :]), workers):
+            for results in self._stored(prepare, payloads(samples[spool.done :]), workers):
                 self._append(spool, results)
                 progress(spool.done)
                 self._check(spool.skipped, max_skipped)
@@ -88,10 +91,12 @@ class Building:
                 for size in _pieces(sum(spool.sizes)):
                     target.write(source.read(size))
         place = _places(whole)[1]
-        if place is not None:
-            with whole.open("r+b") as file:
+        with whole.open("r+b") as file:
+            if place is not None:
                 file.seek(place)
                 file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # no name without its pixels after a power cut
         whole.replace(self.out)
 
     def _check(self, skipped, max_skipped):
@@ -138,14 +143,15 @@ class Building:
         decides = {"recipe": self.recipe, **self.attributes, "listed": digest, "pictures": self.fingerprint}
         return json.dumps(decides, sort_keys=True)
 
-    def _storing(self, prepare):
+    def _stored(self, prepare, payloads, workers):
         def store(payload):
             try:
                 return self.picturing.store(payload, prepare)
             except (ValueError, OSError, MemoryError, cv2.error) as error:
                 return None, " ".join(str(error).split())
 
-        return store
+        chunk = max(1, min(parallel.CHUNK, LARGEST_CHUNK // self.picturing.row_bytes))
+        return parallel.in_order(store, payloads, workers, chunk)
 
     def _check_room(self, spool):
         """Fails at the start where the disk is too small for what is still to be written."""

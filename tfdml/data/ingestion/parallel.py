@@ -7,16 +7,16 @@ from itertools import islice
 CHUNK = 32
 
 
-def in_order(work, things, workers):
-    """Lists of the results of `work` on each of `things`, `CHUNK` at a time, in the order of the things.
+def in_order(work, things, workers, chunk=None):
+    """Lists of the results of `work` on each of `things`, `chunk` at a time, in the order of the things.
 
     A few chunks at most are under way or waiting to be taken, however slow the taker is.
     """
-    things = iter(things)
+    things, size = iter(things), chunk or CHUNK
     with ThreadPoolExecutor(workers) as pool:
         waiting = deque()
         try:
-            while chunk := list(islice(things, CHUNK)):
+            while chunk := list(islice(things, size)):
                 waiting.append(pool.submit(lambda chunk: [work(thing) for thing in chunk], chunk))
                 if len(waiting) > workers + 1:
                     yield waiting.popleft().result()
