@@ -8,6 +8,7 @@ from tfdml.losses.ada_cos import adapted_scale, fixed_scale
 from tfdml.losses.arguments import check_number
 from tfdml.losses.class_loss import class_index, own_class
 from tfdml.losses.labels import integer_labels
+from tfdml.losses.replicas import replicas
 
 
 @keras.saving.register_keras_serializable(package="tfdml")
@@ -75,7 +76,7 @@ class CosineHead(Proxies):
                 initializer=keras.initializers.Constant(fixed_scale(self.num_classes)),
                 trainable=False,
                 autocast=False,
-                aggregation="mean",  # of the replicas, which see other samples
+                aggregation="mean",  # of replicas, which all find the same
             )
 
     def call(self, inputs, labels=None, training=False):
@@ -84,8 +85,11 @@ class CosineHead(Proxies):
             return cosine * (fixed_scale(self.num_classes) if self.scale is None else self.scale)
         scale = ops.cast(self.adaptive_scale, cosine.dtype)
         if training and labels is not None:
-            index = class_index(integer_labels(labels), self.num_classes)
-            scale = adapted_scale(cosine, own_class(index, self.num_classes), scale)
+            index, seen, group = class_index(integer_labels(labels), self.num_classes), cosine, replicas()
+            if group is not None:  # all samples of the step, whichever replica has them
+                index, seen = group.gather(index), group.gather(cosine)
+                seen = ops.reshape(seen, (-1, self.num_classes))  # it may forget its width
+            scale = adapted_scale(seen, own_class(index, self.num_classes), scale)
             self.adaptive_scale.assign(scale)
         return scale * cosine
 

@@ -5,6 +5,7 @@ from keras import ops
 
 from tfdml.losses.arguments import check_number
 from tfdml.losses.class_loss import ClassLoss
+from tfdml.losses.replicas import replicas
 from tfdml.ops import at_least_float32, log_sum_exp
 
 
@@ -29,8 +30,8 @@ class ProxyAnchorLoss(ClassLoss):
     `log(1 + sum_p exp(-scale (s_p - margin)))`, plus the mean over all proxies of
     `log(1 + sum_n exp(scale (s_n + margin)))`, over the proxy's positives `p` and negatives `n`. The term of
     a proxy is shared in equal parts by the samples it sums over, and the values of the samples are scaled so
-    that their mean, Keras' default reduction, is the loss. Under `tf.distribute` the batch is that of the
-    replica.
+    that their mean, Keras' default reduction, is the loss. Under `tf.distribute` the batch is that of all
+    replicas.
 
     Example:
 
@@ -54,6 +55,18 @@ class ProxyAnchorLoss(ClassLoss):
         self.scale = check_number("scale", scale, above=0)
 
     def class_losses(self, similarity, own):
+        group = replicas()
+        if group is None:
+            return self._batch_losses(similarity, own)
+        rows = group.place(own) + ops.arange(ops.shape(own)[0], dtype="int32")
+        everyone = self._batch_losses(
+            # What is gathered may forget its width.
+            ops.reshape(group.gather(similarity), (-1, own.shape[1])),
+            ops.reshape(group.gather(ops.cast(own, "int32")) > 0, (-1, own.shape[1])),
+        )
+        return ops.take(everyone, rows)
+
+    def _batch_losses(self, similarity, own):
         positive = ops.transpose(own)
         negative = ~positive & ops.any(own, axis=1)[None, :]
         pull, push = proxy_anchor_terms(
