@@ -3,6 +3,14 @@
 from tfdml.models.backbones import backbone, backbone_names
 from tfdml.models.efficientnet_lite import efficientnet_lite0
 from tfdml.models.embedding import embedding_model
+from tfdml.models.gradient_caching import GradientCaching
 from tfdml.models.torch_weights import read_torch_weights
 
-__all__ = ["backbone", "backbone_names", "efficientnet_lite0", "embedding_model", "read_torch_weights"]
+__all__ = [
+    "GradientCaching",
+    "backbone",
+    "backbone_names",
+    "efficientnet_lite0",
+    "embedding_model",
+    "read_torch_weights",
+]
