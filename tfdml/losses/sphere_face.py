@@ -15,8 +15,8 @@ class SphereFaceLoss(ClassLoss):
     """Cross-entropy of scaled cosines, where the angle between a sample and its class counts several times.
 
     Args:
-        margin: Integer from 1: what multiplies the angle. Defaults to `3`: the paper's 4 embeds unseen classes
-            worse where proxies and network learn from scratch.
+        margin: Integer from 1: what multiplies the angle. Defaults to `3`: the paper's 4 embeds unseen
+            classes worse where proxies and network learn from scratch.
         scale: Float above 0 that multiplies cosines, in place of the length of the embedding, which the
             paper leaves in. Defaults to `30`, a length of embeddings at which the classes can be told.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
