@@ -14,7 +14,7 @@ from doc_examples import ROOT, tfdml
 
 from tfdml import losses
 from tfdml.data import ingest_csv
-from tfdml.data.catalog import _EMBEDDED
+from tfdml.data.catalog import _FILE
 from tfdml.experiment import RunFolder, load_recipe, recipe_parser
 from tfdml.experiment.recipe_parser import _fields
 
@@ -117,7 +117,7 @@ def test_layout_of_the_hdf5_file(tmp_path):
         for name, data in file.items():
             assert kinds[name] == ("bytes" if data.dtype.kind == "S" else data.dtype.name), name
         assert all(f"`{name}`" in text for name in file.attrs)
-    with h5py.File(_EMBEDDED) as file:
+    with h5py.File(_FILE) as file:
         assert all(f"`{name}`" in text for name in [*file, *file.attrs])
 
 
