@@ -43,7 +43,7 @@ def retrieval(
         distance: `"euclidean"` or `"squared_euclidean"` (one ranking), `"cosine"`, or `"dot"` (largest
             first). Only `"cosine"` normalises. Defaults to `"euclidean"`.
         tile: Integer above 0: queries whose similarities to the whole gallery are held at a time by each
-            thread. Defaults to as many as fit into 64 MB.
+            thread. Defaults to as many as fit into 256 MB for all threads, from 64 to 512.
         confidence: Float between 0 and 1: adds the interval of each figure, by `tfdml.metrics.bootstrap`.
             Defaults to `None`, no intervals.
         resample: `"classes"` draws whole classes, for what the figures would be of other classes;
