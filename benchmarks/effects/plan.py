@@ -9,6 +9,8 @@ from pathlib import Path
 
 import yaml
 
+from tfdml import layers, losses
+
 RESULTS = Path(__file__).parent / "results"
 
 # What every row of a table shares, unless its plan says otherwise.
@@ -47,7 +49,7 @@ class Run:
     @property
     def hash(self):
         """A text that is another one where anything that decides the result is."""
-        decides = [self.data, self.variant, self.seed, self.settings, self.trial]
+        decides = [self.data, self.variant, self.seed, self.settings, self.trial, defaults(self.settings)]
         return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
@@ -129,6 +131,22 @@ class Plan:
     def _settings(self, variant):
         own = {name: value for name, value in self.variants[variant].items() if name != "search"}
         return json.loads(json.dumps(self.settings | own))  # a copy
+
+
+def defaults(settings):
+    """What the loss and the head of a row are in full: a default that changes makes another run."""
+    found = {}
+    for part, module, more in (("loss", losses, {}), ("head", layers, {"num_classes": 2})):
+        if part in settings:
+            config = made(settings[part], module, **more).get_config()
+            found[part] = {k: v for k, v in config.items() if k not in ("name", "dtype", *more)}
+    return found
+
+
+def made(described, module, **more):
+    """An object from `{class: name, argument: value}`."""
+    arguments = dict(described)
+    return getattr(module, arguments.pop("class"))(**arguments, **more)
 
 
 def put(settings, path, value):

@@ -5,6 +5,7 @@ import importlib
 import keras
 import numpy as np
 
+from benchmarks.effects.plan import made
 from tfdml import layers, losses, metrics, models
 from tfdml.models.small_cnn import small_cnn
 
@@ -62,12 +63,6 @@ def steps_of(settings, train_set):
     """Batches of an epoch."""
     classes = min(settings["classes_per_batch"], train_set.num_classes)
     return int(train_set.balanced_batches(classes, settings["images_per_class"]).cardinality())
-
-
-def made(described, module, **more):
-    """An object from `{class: name, argument: value}`."""
-    arguments = dict(described)
-    return getattr(module, arguments.pop("class"))(**arguments, **more)
 
 
 def _found(path):

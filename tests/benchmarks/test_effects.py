@@ -10,6 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks are no part of the package
 
+import tfdml
 from benchmarks.effects import plan as plans
 from benchmarks.effects import running, sets, tables
 from benchmarks.effects.__main__ import main
@@ -95,6 +96,15 @@ def test_the_best_on_validation_is_chosen(plan):
     assert loaded.chosen("shapes", "NT-Xent")["loss"] == {"class": "NTXentLoss"}
 
 
+def test_a_default_that_changes_makes_another_run(plan, monkeypatch):
+    (run,) = plan().runs("shapes", "NT-Xent", [0])
+    before = run.hash
+    assert plans.defaults(run.settings)["loss"]["temperature"] == tfdml.losses.NTXentLoss().temperature
+    changed = (0.5, *tfdml.losses.NTXentLoss.__init__.__defaults__[1:])
+    monkeypatch.setattr(tfdml.losses.NTXentLoss.__init__, "__defaults__", changed)
+    assert run.hash != before
+
+
 def test_a_setting_that_is_none(plan):
     with pytest.raises(ValueError, match=r"received: \['epoch'\]"):
         plan(PLAN.replace("epochs: 1", "epoch: 1"))
@@ -110,8 +120,6 @@ def test_an_interval_holds_the_mean_and_shrinks():
 
 
 def test_every_loss_is_in_the_first_table():
-    import tfdml
-
     plan = plans.Plan.load(Path(plans.__file__).parent / "losses.yaml")
     used = {variant["loss"]["class"] for variant in plan.variants.values()}
     bases = {"MetricLoss", "ClassLoss"}
