@@ -7,7 +7,7 @@ from threadpoolctl import threadpool_limits
 
 from tfdml.metrics.gallery import cores
 from tfdml.metrics.inputs import check_above, check_choice, check_count, read_samples
-from tfdml.metrics.pairs import Keys, unit_rows
+from tfdml.metrics.keys import Keys, unit_rows
 
 DISTANCES = "euclidean", "squared_euclidean", "cosine"
 BYTES = 2**26  # distances that a thread holds at a time, where `tile` says nothing else
