@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from tfdml.layers.adding import AddsLoss
 from tfdml.losses.arguments import check_count, check_number
 from tfdml.losses.base import MetricLoss
 from tfdml.losses.labels import integer_labels
@@ -11,7 +12,7 @@ from tfdml.ops import at_least_float32, mark_unused
 
 
 @keras.saving.register_keras_serializable(package="tfdml")
-class CrossBatchMemory(keras.layers.Layer):
+class CrossBatchMemory(AddsLoss, keras.layers.Layer):
     """Keeps the last embeddings and labels, and adds a loss of each batch against them.
 
     A batch of 64 then has thousands of positives and negatives, for the price of a matrix product. Embeddings
@@ -104,7 +105,7 @@ class CrossBatchMemory(keras.layers.Layer):
             used = (slots < self.fill) & (self.steps >= self.start)
             memory = ops.convert_to_tensor(self.embeddings), mark_unused(self.labels, used)
         values = self.loss.batch_losses(inputs, labels, *memory, in_batch=self.in_batch or not training)
-        self.add_loss(self.weight * self.loss.reduced(values))
+        self.add_reduced(self.weight * self.loss.reduced(values))
         if training:
             self._write(inputs, labels)
         return inputs

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from tfdml.layers.adding import AddsLoss
 from tfdml.layers.proxies import Proxies
 from tfdml.losses.arguments import check_count
 from tfdml.losses.class_loss import ClassLoss, class_index
@@ -10,7 +11,7 @@ from tfdml.losses.labels import integer_labels
 
 
 @keras.saving.register_keras_serializable(package="tfdml")
-class SampledProxies(Proxies):
+class SampledProxies(AddsLoss, Proxies):
     """Proxies of which a training step draws a part: the classes of the batch, and others at random.
 
     The step takes time and memory of O(batch · samples), not O(batch · classes). Because the classes that
@@ -95,7 +96,7 @@ class SampledProxies(Proxies):
             similarity = self._similarity(inputs, ops.take(self.stored, drawn, axis=0))
         else:
             similarity = super().call(inputs)
-        self.add_loss(self.loss.reduced(self.loss.index_losses(labels, similarity)))
+        self.add_reduced(self.loss.reduced(self.loss.index_losses(labels, similarity)))
         return similarity
 
     def _draw(self, labels):

@@ -12,10 +12,11 @@ _FIND = [lambda: None]
 
 
 def find_replicas_by(function):
-    """Sets how to find the replicas: a function that gives `None`, or an object with `gather` and `place`.
+    """Sets how to find the replicas: a function that gives `None` or an object with what follows.
 
     `gather(x)` concatenates the `x` `(n, ...)` of all replicas, in the same order on all of them, and hands
-    gradients back; `place(x)` is the index of the own first row in that, an integer tensor.
+    gradients back; `place(x)` is the index of the own first row in that, an integer tensor; `count` is the
+    number of replicas.
     """
     _FIND[0] = function
 
