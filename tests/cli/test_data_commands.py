@@ -111,9 +111,7 @@ def test_a_list_with_splits_to_a_trained_model(told, refused, photos, small, tmp
     out.unlink()  # another list takes the place of the one that the run was made with
     (tmp_path / "list.csv").write_text("\n".join(rows[:6] + rows[-5:]) + "\n", encoding="utf-8")
     told("ingest", "--csv", tmp_path / "list.csv", out, "--size", 16)
-    assert "to be as it was when the run was made" in refused(
-        "evaluate", tmp_path / "run"
-    )
+    assert "to be as it was when the run was made" in refused("evaluate", tmp_path / "run")
     picture = next(photos.rglob("*.png"))
     found = told("search", tmp_path / "run", picture, "--k=40", "--out", tmp_path / "sheet.png")
     assert "are not where they were in training: grey in the sheet" in found
