@@ -32,8 +32,8 @@ class MetricLoss(LabelLoss):
             The last two scale the values of the anchors so that their mean over the batch, which is
             Keras' default reduction, is that average. Defaults to the first of `averages`.
         tile: Integer from 1, or `None`: how many anchors are worked on at a time, forward and backward.
-            Memory is then O(tile · batch), not O(batch²); values and gradients are the same. Time is the
-            same to a half longer. Defaults to `None`, all at once.
+            Memory is then O(tile · batch), not O(batch²); values and gradients are the same. It takes
+            1.3 to 2 times as long. Defaults to `None`, all at once.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `None`.
         dtype: Dtype of the result; terms and sums are computed in float32 at least, whatever it is.

@@ -98,4 +98,5 @@ def is_binary(rows):
 
 
 def is_array(rows):
+    """Whether rows have values that can be looked at without leaving the graph."""
     return isinstance(rows, np.ndarray | list | tuple)

@@ -81,4 +81,5 @@ def unit_rows(x):
 
 
 def with_columns(x, *columns):
+    """Rows `x` with more columns behind, each an array or one number for all rows."""
     return np.column_stack([x, *(np.broadcast_to(column, len(x)) for column in columns)])

@@ -86,6 +86,7 @@ def wide_labels(labels):
 
 
 def reserved_label(labels):
+    """The label of samples that are in neither mask: the smallest number of the dtype."""
     return ops.cast(np.iinfo(keras.backend.standardize_dtype(labels.dtype)).min, labels.dtype)
 
 
