@@ -18,7 +18,11 @@ import tfdml
 from tfdml.losses.labels import LabelLoss
 
 BASES = {tfdml.losses.MetricLoss, tfdml.losses.ClassLoss}
-PUBLIC = [thing for name in tfdml.losses.__all__ if isinstance(thing := getattr(tfdml.losses, name), type)]
+PUBLIC = [
+    thing
+    for name in tfdml.losses.__all__
+    if isinstance(thing := getattr(tfdml.losses, name), type) and issubclass(thing, keras.losses.Loss)
+]
 CLASSES = [c for c in PUBLIC if issubclass(c, tfdml.losses.MetricLoss) and c not in BASES]
 # Their sources hold the weights of pairs constant in the gradient, which is then not that of the value.
 CONSTANT_WEIGHTS = {tfdml.losses.CircleLoss, tfdml.losses.MarginLoss}

@@ -17,6 +17,7 @@ from tfdml.losses.lifted_structure import (
     lifted_structure,
 )
 from tfdml.losses.margin import MarginLoss
+from tfdml.losses.mining import PairMining
 from tfdml.losses.multi_similarity import MultiSimilarityLoss, multi_similarity
 from tfdml.losses.n_pair import NPairLoss, n_pair
 from tfdml.losses.normalized_softmax import NormalizedSoftmaxLoss
@@ -54,6 +55,7 @@ __all__ = [
     "NPairLoss",
     "NTXentLoss",
     "NormalizedSoftmaxLoss",
+    "PairMining",
     "ProxyAnchorLoss",
     "ProxyNCALoss",
     "ProxyNCAPlusPlusLoss",

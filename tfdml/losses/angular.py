@@ -10,7 +10,7 @@ from tfdml.losses.average import average_terms
 from tfdml.losses.base import MetricLoss
 from tfdml.losses.cosines import unit
 from tfdml.losses.n_pair import NPairLoss
-from tfdml.ops import by_turns, log_sum_exp, pair_masks
+from tfdml.ops import by_turns, log_sum_exp
 
 
 @keras.saving.register_keras_serializable(package="tfdml")
@@ -22,6 +22,7 @@ class AngularLoss(MetricLoss):
             middle of the range that the paper recommends, 36 to 55.
         average: `"terms"`: all positive pairs of the batch count alike. `"anchors"`: each anchor has the
             mean of its pairs, and all anchors count alike. Defaults to `"terms"`.
+        mining: As in `MetricLoss`. Defaults to `"all"`.
         tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"angular_loss"`.
@@ -50,19 +51,22 @@ class AngularLoss(MetricLoss):
         self,
         alpha=45.0,
         average="terms",
+        mining="all",
         tile=None,
         reduction="sum_over_batch_size",
         name="angular_loss",
         dtype=None,
     ):
-        super().__init__(average=average, tile=tile, reduction=reduction, name=name, dtype=dtype)
+        super().__init__(
+            average=average, mining=mining, tile=tile, reduction=reduction, name=name, dtype=dtype
+        )
         self.alpha = check_number("alpha", alpha, above=0)
         if alpha >= 90:
             raise ValueError(f"Expected alpha to be a number below 90, received: {alpha!r}")
 
     def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
         queries, keys = unit(queries), unit(keys)
-        positive, negative = pair_masks(query_labels, key_labels, same_set)
+        positive, negative = self.pairs(queries, query_labels, keys, key_labels, same_set)
         total = angular_sums(queries, keys, positive, negative, math.tan(math.radians(self.alpha)) ** 2)
         pairs = ops.sum(ops.cast(positive, total.dtype), axis=1)
         return average_terms(total, pairs, pairs, self.average)
@@ -79,6 +83,7 @@ class NPairAngularLoss(MetricLoss):
         alpha: As in `AngularLoss`. Defaults to `45.0`.
         weight: Float of at least 0: weight of the angular loss. Defaults to `2.0`, of the paper.
         l2: As in `NPairLoss`. Defaults to `0.0`.
+        mining: As in `MetricLoss`. Defaults to `"all"`.
         tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"n_pair_angular_loss"`.
@@ -104,14 +109,15 @@ class NPairAngularLoss(MetricLoss):
         alpha=45.0,
         weight=2.0,
         l2=0.0,
+        mining="all",
         tile=None,
         reduction="sum_over_batch_size",
         name="n_pair_angular_loss",
         dtype=None,
     ):
-        super().__init__(tile=tile, reduction=reduction, name=name, dtype=dtype)
-        self.angular = AngularLoss(alpha, average="anchors", dtype=dtype)
-        self.n_pair = NPairLoss(l2, dtype=dtype)
+        super().__init__(mining=mining, tile=tile, reduction=reduction, name=name, dtype=dtype)
+        self.angular = AngularLoss(alpha, average="anchors", mining=mining, dtype=dtype)
+        self.n_pair = NPairLoss(l2, mining=mining, dtype=dtype)
         self.weight = check_number("weight", weight, minimum=0)
 
     def query_losses(self, *args, **kwargs):

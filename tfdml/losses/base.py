@@ -4,11 +4,12 @@ from keras import ops
 
 from tfdml.losses.arguments import check_count, check_name
 from tfdml.losses.labels import LabelLoss
+from tfdml.losses.mining import check_mining, mine, mining_config
 from tfdml.losses.parts import current_batch, within
 from tfdml.losses.replicas import OfReplicas, replicas
 from tfdml.losses.tiles import tiled_losses
 from tfdml.ops import at_least_float32
-from tfdml.ops.pairs import join_labels
+from tfdml.ops.pairs import join_labels, pair_masks
 
 
 class MetricLoss(LabelLoss):
@@ -31,6 +32,15 @@ class MetricLoss(LabelLoss):
             `"nonzero"`: every term of the batch above zero counts alike.
             The last two scale the values of the anchors so that their mean over the batch, which is
             Keras' default reduction, is that average. Defaults to the first of `averages`.
+        mining: Which pairs of the batch count. `"all"`; `"hard"`: of each anchor the farthest positive and
+            the nearest negative; `"semi_hard"`: all positives, and for each the nearest negative that is
+            farther; `"easy_positive"`: the nearest positive, and the nearest negative that is farther;
+            `"distance_weighted"`: all positives and as many negatives, drawn such that all distances are
+            equally likely; `"multi_similarity"`: pairs within 0.1 of the hardest of the other kind; a
+            `tfdml.losses.PairMining`; or a function of queries `(queries, dim)`, keys `(keys, dim)` and the
+            masks of positives and negatives, both `(queries, keys)`, that gives two masks (register it with
+            Keras if the loss is to be saved). Near and far are by the loss's own `distance`, or else by
+            cosine where the loss reads cosines, and Euclidean where not. Defaults to `"all"`.
         tile: Integer from 1, or `None`: how many anchors are worked on at a time, forward and backward.
             Memory is then O(tile · batch), not O(batch²); values and gradients are the same. It takes
             1.3 to 2 times as long. Defaults to `None`, all at once.
@@ -50,7 +60,7 @@ class MetricLoss(LabelLoss):
     @keras.saving.register_keras_serializable(package="example")
     class MeanDistanceLoss(tfdml.losses.MetricLoss):
         def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
-            positive, _ = tfdml.ops.pair_masks(query_labels, key_labels, same_set)
+            positive, _ = self.pairs(queries, query_labels, keys, key_labels, same_set)
             distance = tfdml.ops.pairwise_distances(queries, keys)
             return keras.ops.mean(keras.ops.where(positive, distance, 0), axis=1)
 
@@ -63,9 +73,18 @@ class MetricLoss(LabelLoss):
     averages = ("anchors",)
     directions = False  # whether norms do not matter, because `query_losses` takes embeddings by `unit`
 
-    def __init__(self, average=None, tile=None, reduction="sum_over_batch_size", name=None, dtype=None):
+    def __init__(
+        self,
+        average=None,
+        mining="all",
+        tile=None,
+        reduction="sum_over_batch_size",
+        name=None,
+        dtype=None,
+    ):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.average = check_name("average", self.averages[0] if average is None else average, self.averages)
+        self.mining = check_mining(mining)
         self.tile = None if tile is None else check_count("tile", tile)
 
     def sample_losses(self, labels, predictions):
@@ -115,6 +134,25 @@ class MetricLoss(LabelLoss):
         """
         raise NotImplementedError
 
+    def pairs(self, queries, query_labels, keys, key_labels, same_set=False):
+        """Masks `(queries, keys)` of the positive and of the negative pairs that `mining` leaves.
+
+        The arguments are those of `query_losses`.
+        """
+        masks = pair_masks(query_labels, key_labels, same_set)
+        return mine(self.mining, self.mining_distance, queries, keys, *masks)
+
+    @property
+    def mining_distance(self):
+        """By which distance pairs are near or far, where `mining` is a name."""
+        return getattr(self, "distance", "cosine" if self.directions else "euclidean")
+
     def get_config(self):
-        own = {"average": self.average} if len(self.averages) > 1 else {}
-        return {**super().get_config(), **own, **({} if self.tile is None else {"tile": self.tile})}
+        config = super().get_config()
+        if len(self.averages) > 1:
+            config["average"] = self.average
+        if self.mining != "all":
+            config["mining"] = mining_config(self.mining)
+        if self.tile is not None:
+            config["tile"] = self.tile
+        return config

@@ -7,7 +7,7 @@ from tfdml.losses.arguments import check_number
 from tfdml.losses.average import average_terms
 from tfdml.losses.base import MetricLoss
 from tfdml.losses.cosines import cosines
-from tfdml.ops import at_least_float32, log_sum_exp, pair_masks
+from tfdml.ops import at_least_float32, log_sum_exp
 
 
 @keras.saving.register_keras_serializable(package="tfdml")
@@ -24,6 +24,7 @@ class CircleLoss(MetricLoss):
             those of the paper for fine-grained retrieval.
         average: `"terms"`: all anchors with a positive and a negative count alike. `"nonzero"`: all anchors
             above zero do. `"anchors"`: all anchors of the batch. Defaults to `"terms"`.
+        mining: As in `MetricLoss`. Defaults to `"all"`.
         tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"circle_loss"`.
@@ -54,17 +55,20 @@ class CircleLoss(MetricLoss):
         margin=0.4,
         gamma=80.0,
         average="terms",
+        mining="all",
         tile=None,
         reduction="sum_over_batch_size",
         name="circle_loss",
         dtype=None,
     ):
-        super().__init__(average=average, tile=tile, reduction=reduction, name=name, dtype=dtype)
+        super().__init__(
+            average=average, mining=mining, tile=tile, reduction=reduction, name=name, dtype=dtype
+        )
         self.margin = check_number("margin", margin, minimum=0)
         self.gamma = check_number("gamma", gamma, above=0)
 
     def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
-        positive, negative = pair_masks(query_labels, key_labels, same_set)
+        positive, negative = self.pairs(queries, query_labels, keys, key_labels, same_set)
         values = circle(cosines(queries, keys), positive, negative, self.margin, self.gamma)
         valid = ops.any(positive, axis=1) & ops.any(negative, axis=1)
         return average_terms(values, valid, values > 0, self.average)

@@ -6,7 +6,7 @@ from keras import ops
 from tfdml.losses.arguments import check_distance, check_number, distance_config
 from tfdml.losses.average import average_terms
 from tfdml.losses.base import MetricLoss
-from tfdml.ops import at_least_float32, pair_masks, pairwise_distances
+from tfdml.ops import at_least_float32, pairwise_distances
 
 
 @keras.saving.register_keras_serializable(package="tfdml")
@@ -28,6 +28,7 @@ class ContrastiveLoss(MetricLoss):
             pairs above zero, so that the many negatives do not drown the few positives. `"terms"`: the
             mean over all pairs of the batch. `"anchors"`: the mean over each anchor's pairs, and all
             anchors count alike. Defaults to `"nonzero"`.
+        mining: As in `MetricLoss`. Defaults to `"all"`.
         tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"contrastive_loss"`.
@@ -60,12 +61,15 @@ class ContrastiveLoss(MetricLoss):
         power=1,
         distance="euclidean",
         average="nonzero",
+        mining="all",
         tile=None,
         reduction="sum_over_batch_size",
         name="contrastive_loss",
         dtype=None,
     ):
-        super().__init__(average=average, tile=tile, reduction=reduction, name=name, dtype=dtype)
+        super().__init__(
+            average=average, mining=mining, tile=tile, reduction=reduction, name=name, dtype=dtype
+        )
         self.positive_margin = check_number("positive_margin", positive_margin, minimum=0)
         self.negative_margin = check_number("negative_margin", negative_margin, above=0)
         if power not in (1, 2):
@@ -75,7 +79,7 @@ class ContrastiveLoss(MetricLoss):
 
     def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
         distance = pairwise_distances(queries, keys, self.distance)
-        positive, negative = pair_masks(query_labels, key_labels, same_set)
+        positive, negative = self.pairs(queries, query_labels, keys, key_labels, same_set)
         terms = contrastive(distance, positive, self.positive_margin, self.negative_margin, self.power)
         if self.average == "nonzero":
             return self._average(terms, positive) + self._average(terms, negative)

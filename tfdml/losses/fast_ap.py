@@ -7,7 +7,7 @@ from tfdml.losses.arguments import check_count
 from tfdml.losses.average import average_terms
 from tfdml.losses.base import MetricLoss
 from tfdml.losses.cosines import cosines
-from tfdml.ops import at_least_float32, pair_masks, scatter_rows
+from tfdml.ops import at_least_float32, scatter_rows
 
 
 @keras.saving.register_keras_serializable(package="tfdml")
@@ -19,6 +19,7 @@ class FastAPLoss(MetricLoss):
             Defaults to `10`, of the paper.
         average: `"terms"`: all anchors with a positive count alike. `"anchors"`: those without one count as
             well, as 0. Defaults to `"terms"`.
+        mining: As in `MetricLoss`. Defaults to `"all"`.
         tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"fast_ap_loss"`.
@@ -48,16 +49,19 @@ class FastAPLoss(MetricLoss):
         self,
         bins=10,
         average="terms",
+        mining="all",
         tile=None,
         reduction="sum_over_batch_size",
         name="fast_ap_loss",
         dtype=None,
     ):
-        super().__init__(average=average, tile=tile, reduction=reduction, name=name, dtype=dtype)
+        super().__init__(
+            average=average, mining=mining, tile=tile, reduction=reduction, name=name, dtype=dtype
+        )
         self.bins = check_count("bins", bins)
 
     def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
-        positive, negative = pair_masks(query_labels, key_labels, same_set)
+        positive, negative = self.pairs(queries, query_labels, keys, key_labels, same_set)
         # On the sphere a squared distance is twice the cosine distance.
         precision = fast_ap((1 - cosines(queries, keys)) / 2, positive, negative, self.bins)
         valid = ops.any(positive, axis=1)

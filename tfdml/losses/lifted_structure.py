@@ -7,7 +7,7 @@ from tfdml.losses.arguments import check_distance, check_number, distance_config
 from tfdml.losses.average import average_terms
 from tfdml.losses.base import MetricLoss
 from tfdml.losses.parts import over_parts
-from tfdml.ops import at_least_float32, log_sum_exp, pair_masks, pairwise_distances
+from tfdml.ops import at_least_float32, log_sum_exp, pairwise_distances
 
 
 @keras.saving.register_keras_serializable(package="tfdml")
@@ -25,6 +25,7 @@ class LiftedStructureLoss(MetricLoss):
             loss is to be saved. Defaults to `"euclidean"`.
         average: `"terms"`: all positive pairs of the batch count alike. `"anchors"`: each anchor has the
             mean of its pairs, and all anchors count alike. Defaults to `"terms"`.
+        mining: As in `MetricLoss`. Defaults to `"all"`.
         tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"lifted_structure_loss"`.
@@ -56,20 +57,25 @@ class LiftedStructureLoss(MetricLoss):
         temperature=0.1,
         distance="euclidean",
         average="terms",
+        mining="all",
         tile=None,
         reduction="sum_over_batch_size",
         name="lifted_structure_loss",
         dtype=None,
     ):
-        super().__init__(average=average, tile=tile, reduction=reduction, name=name, dtype=dtype)
+        super().__init__(
+            average=average, mining=mining, tile=tile, reduction=reduction, name=name, dtype=dtype
+        )
         self.margin = check_number("margin", margin, minimum=0)
         self.temperature = check_number("temperature", temperature, above=0)
         self.distance = check_distance(distance)
 
     def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
         distance = pairwise_distances(queries, keys, self.distance)
-        positive, negative = pair_masks(query_labels, key_labels, same_set)
-        terms = lifted_structure(distance, positive, negative, self.margin, self.temperature, same_set)
+        positive, negative = self.pairs(queries, query_labels, keys, key_labels, same_set)
+        # What is mined for a sample as an anchor is not what is mined of it as a key.
+        mirrored = same_set if self.mining == "all" else False
+        terms = lifted_structure(distance, positive, negative, self.margin, self.temperature, mirrored)
         pairs = ops.sum(ops.cast(positive, terms.dtype), axis=1)
         return average_terms(ops.sum(terms, axis=1), pairs, pairs, self.average)
 
@@ -93,6 +99,7 @@ class GeneralizedLiftedStructureLoss(MetricLoss):
         distance: As in `LiftedStructureLoss`. Defaults to `"euclidean"`.
         average: `"terms"`: all anchors with a positive and a negative count alike. `"anchors"`: those
             without count as well, as 0. Defaults to `"terms"`.
+        mining: As in `MetricLoss`. Defaults to `"all"`.
         tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"generalized_lifted_structure_loss"`.
@@ -122,19 +129,22 @@ class GeneralizedLiftedStructureLoss(MetricLoss):
         temperature=0.1,
         distance="euclidean",
         average="terms",
+        mining="all",
         tile=None,
         reduction="sum_over_batch_size",
         name="generalized_lifted_structure_loss",
         dtype=None,
     ):
-        super().__init__(average=average, tile=tile, reduction=reduction, name=name, dtype=dtype)
+        super().__init__(
+            average=average, mining=mining, tile=tile, reduction=reduction, name=name, dtype=dtype
+        )
         self.margin = check_number("margin", margin, minimum=0)
         self.temperature = check_number("temperature", temperature, above=0)
         self.distance = check_distance(distance)
 
     def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
         distance = pairwise_distances(queries, keys, self.distance)
-        positive, negative = pair_masks(query_labels, key_labels, same_set)
+        positive, negative = self.pairs(queries, query_labels, keys, key_labels, same_set)
         # Where one of the sums is empty, its logarithm is far below zero, and the hinge is closed.
         pull = soft_maximum(distance, positive, self.temperature)
         values = ops.relu(pull + soft_maximum(self.margin - distance, negative, self.temperature))

@@ -7,10 +7,7 @@ from tfdml.losses.arguments import check_name, check_number
 from tfdml.losses.average import average_terms
 from tfdml.losses.base import MetricLoss
 from tfdml.losses.cosines import unit
-from tfdml.ops import euclidean, log_sum_exp, pair_masks
-
-# Nearer negatives count as if they were here: few points lie so near, and their weights would rule.
-NEAREST = 0.5
+from tfdml.ops import euclidean, inverse_density, normalized_weights
 
 
 @keras.saving.register_keras_serializable(package="tfdml")
@@ -32,6 +29,7 @@ class MarginLoss(MetricLoss):
         average: `"nonzero"`: all pairs of the batch above zero count alike. `"terms"`: all pairs do.
             `"anchors"`: each anchor has the mean of its pairs, and all anchors count alike.
             Defaults to `"nonzero"`, as in the paper.
+        mining: As in `MetricLoss`. Defaults to `"all"`.
         tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"margin_loss"`.
@@ -65,19 +63,22 @@ class MarginLoss(MetricLoss):
         beta=1.2,
         sampling="distance",
         average="nonzero",
+        mining="all",
         tile=None,
         reduction="sum_over_batch_size",
         name="margin_loss",
         dtype=None,
     ):
-        super().__init__(average=average, tile=tile, reduction=reduction, name=name, dtype=dtype)
+        super().__init__(
+            average=average, mining=mining, tile=tile, reduction=reduction, name=name, dtype=dtype
+        )
         self.margin = check_number("margin", margin, minimum=0)
         self.beta = check_number("beta", beta, above=0)
         self.sampling = check_name("sampling", sampling, ("distance", "uniform"))
 
     def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
         distance = euclidean(unit(queries), unit(keys))
-        positive, negative = pair_masks(query_labels, key_labels, same_set)
+        positive, negative = self.pairs(queries, query_labels, keys, key_labels, same_set)
         positive = positive & ops.any(negative, axis=1, keepdims=True)
         number = ops.sum(ops.cast(positive, distance.dtype), axis=1)
         log_weights, possible = ops.zeros_like(distance), negative
@@ -86,7 +87,7 @@ class MarginLoss(MetricLoss):
                 inverse_density(distance, queries.shape[1]),
                 negative & (distance < self.beta + self.margin),
             )
-        weights = number[:, None] * normalised(log_weights, possible)
+        weights = number[:, None] * normalized_weights(log_weights, possible)
         pull = ops.where(positive, ops.relu(distance - self.beta + self.margin), 0)
         push = ops.relu(self.beta + self.margin - distance)
         above = ops.cast(pull > 0, distance.dtype) + ops.where(push > 0, weights, 0)
@@ -96,17 +97,3 @@ class MarginLoss(MetricLoss):
     def get_config(self):
         own = {"margin": self.margin, "beta": self.beta, "sampling": self.sampling}
         return {**super().get_config(), **own}
-
-
-def inverse_density(distance, dim):
-    """Minus the log density, up to a constant, of the distance of two random points on the sphere."""
-    distance = ops.maximum(distance, NEAREST)
-    below = ops.maximum(1 - 0.25 * ops.square(distance), 1e-6)
-    return (2 - dim) * ops.log(distance) - (dim - 3) / 2 * ops.log(below)
-
-
-def normalised(log_weights, possible):
-    """Weights of each row that sum to 1, constants in the gradient; 0 where they are not possible."""
-    log_weights = ops.stop_gradient(log_weights)
-    total = log_sum_exp(log_weights, possible)[:, None]
-    return ops.where(possible, ops.exp(ops.where(possible, log_weights - total, 0)), 0)

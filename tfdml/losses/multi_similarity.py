@@ -6,7 +6,7 @@ from keras import ops
 from tfdml.losses.arguments import check_number
 from tfdml.losses.base import MetricLoss
 from tfdml.losses.cosines import cosines
-from tfdml.ops import at_least_float32, log_sum_exp, pair_masks
+from tfdml.ops import at_least_float32, informative_pairs, log_sum_exp
 
 
 @keras.saving.register_keras_serializable(package="tfdml")
@@ -23,6 +23,7 @@ class MultiSimilarityLoss(MetricLoss):
             that of the nearest negative, a negative if it is less than `epsilon` below that of the
             farthest positive. `None`: all pairs count. Defaults to `0.1`, of the paper; Musgrave et al.
             found 0.34 to 0.72.
+        mining: As in `MetricLoss`. Defaults to `"all"`.
         tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"multi_similarity_loss"`.
@@ -52,12 +53,13 @@ class MultiSimilarityLoss(MetricLoss):
         beta=50.0,
         base=0.5,
         epsilon=0.1,
+        mining="all",
         tile=None,
         reduction="sum_over_batch_size",
         name="multi_similarity_loss",
         dtype=None,
     ):
-        super().__init__(tile=tile, reduction=reduction, name=name, dtype=dtype)
+        super().__init__(mining=mining, tile=tile, reduction=reduction, name=name, dtype=dtype)
         self.alpha = check_number("alpha", alpha, above=0)
         self.beta = check_number("beta", beta, above=0)
         self.base = check_number("base", base)
@@ -65,21 +67,14 @@ class MultiSimilarityLoss(MetricLoss):
 
     def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
         similarity = cosines(queries, keys)
-        positive, negative = pair_masks(query_labels, key_labels, same_set)
+        positive, negative = self.pairs(queries, query_labels, keys, key_labels, same_set)
         if self.epsilon is not None:
-            positive, negative = informative_pairs(similarity, positive, negative, self.epsilon)
+            positive, negative = informative_pairs(-similarity, positive, negative, self.epsilon)
         return multi_similarity(similarity, positive, negative, self.alpha, self.beta, self.base)
 
     def get_config(self):
         own = {"alpha": self.alpha, "beta": self.beta, "base": self.base, "epsilon": self.epsilon}
         return {**super().get_config(), **own}
-
-
-def informative_pairs(similarity, positive, negative, epsilon):
-    """The positives that some negative comes near to, and the negatives that come near to some positive."""
-    nearest = ops.max(ops.where(negative, similarity, -float("inf")), axis=1, keepdims=True)
-    farthest = ops.min(ops.where(positive, similarity, float("inf")), axis=1, keepdims=True)
-    return positive & (similarity - epsilon < nearest), negative & (similarity + epsilon > farthest)
 
 
 def multi_similarity(similarity, positive, negative, alpha=2.0, beta=50.0, base=0.5):

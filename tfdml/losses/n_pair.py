@@ -6,6 +6,7 @@ from keras import ops
 from tfdml.losses.arguments import check_number
 from tfdml.losses.base import MetricLoss
 from tfdml.losses.labels import label_rows
+from tfdml.losses.mining import mine
 from tfdml.ops import at_least_float32, dot_product, log_sum_exp, pair_masks, used_labels
 from tfdml.ops.pairs import self_pairs
 
@@ -20,6 +21,7 @@ class NPairLoss(MetricLoss):
     Args:
         l2: Float of at least 0: weight of the penalty on squared norms that keeps embeddings small;
             0.002 is usual. Defaults to `0.0`.
+        mining: As in `MetricLoss`. Defaults to `"all"`.
         tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"n_pair_loss"`.
@@ -46,15 +48,25 @@ class NPairLoss(MetricLoss):
     Reference: Sohn, Improved Deep Metric Learning with Multi-class N-pair Loss Objective, NIPS 2016.
     """
 
-    def __init__(self, l2=0.0, tile=None, reduction="sum_over_batch_size", name="n_pair_loss", dtype=None):
-        super().__init__(tile=tile, reduction=reduction, name=name, dtype=dtype)
+    def __init__(
+        self,
+        l2=0.0,
+        mining="all",
+        tile=None,
+        reduction="sum_over_batch_size",
+        name="n_pair_loss",
+        dtype=None,
+    ):
+        super().__init__(mining=mining, tile=tile, reduction=reduction, name=name, dtype=dtype)
         self.l2 = check_number("l2", l2, minimum=0)
 
     def read_labels(self, labels):
         return label_rows(labels)
 
     def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
-        positive, negative = shared_labels(query_labels, key_labels, same_set)
+        shared, negative = shared_labels(query_labels, key_labels, same_set)
+        positive, negative = mine(self.mining, self.mining_distance, queries, keys, shared > 0, negative)
+        positive = ops.where(positive, shared, 0)
         values = n_pair(dot_product(queries, keys), positive, negative)
         if not self.l2:
             return values
@@ -63,8 +75,17 @@ class NPairLoss(MetricLoss):
         mean_norm = ops.sum(used * key_norms) / ops.maximum(ops.sum(used), 1)
         return values + 0.25 * self.l2 * (query_norms + mean_norm)
 
+    @property
+    def mining_distance(self):
+        return inner_distance
+
     def get_config(self):
         return {**super().get_config(), "l2": self.l2}
+
+
+def inner_distance(queries, keys):
+    """Minus the inner products: by them this loss tells near from far."""
+    return -dot_product(queries, keys)
 
 
 def n_pair(similarity, positive, negative):
@@ -91,9 +112,10 @@ def n_pair(similarity, positive, negative):
 
 
 def shared_labels(query_labels, key_labels, same_set=False):
-    """Which keys share a label with a query, or how many labels if labels are rows; and which share none."""
+    """How many labels a key shares with a query, at most one if labels are not rows; and which share none."""
     if len(query_labels.shape) == 1:
-        return pair_masks(query_labels, key_labels, same_set)
+        positive, negative = pair_masks(query_labels, key_labels, same_set)
+        return ops.cast(positive, "float32"), negative
     queries, keys = (ops.cast(rows, "float32") for rows in (query_labels, key_labels))
     shared = ops.matmul(queries, ops.transpose(keys))
     other = ~self_pairs(shared, same_set)

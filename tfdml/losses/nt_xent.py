@@ -7,7 +7,7 @@ from tfdml.losses.arguments import check_number
 from tfdml.losses.average import average_terms
 from tfdml.losses.base import MetricLoss
 from tfdml.losses.cosines import cosines
-from tfdml.ops import at_least_float32, log_sum_exp, pair_masks
+from tfdml.ops import at_least_float32, log_sum_exp
 
 
 @keras.saving.register_keras_serializable(package="tfdml")
@@ -20,6 +20,7 @@ class NTXentLoss(MetricLoss):
             search for pretrained networks on CUB-200 and Cars196.
         average: `"terms"`: all positive pairs of the batch count alike. `"anchors"`: each anchor has the
             mean of its pairs, and all anchors count alike. Defaults to `"terms"`.
+        mining: As in `MetricLoss`. Defaults to `"all"`.
         tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"nt_xent_loss"`.
@@ -50,16 +51,19 @@ class NTXentLoss(MetricLoss):
         self,
         temperature=0.07,
         average="terms",
+        mining="all",
         tile=None,
         reduction="sum_over_batch_size",
         name="nt_xent_loss",
         dtype=None,
     ):
-        super().__init__(average=average, tile=tile, reduction=reduction, name=name, dtype=dtype)
+        super().__init__(
+            average=average, mining=mining, tile=tile, reduction=reduction, name=name, dtype=dtype
+        )
         self.temperature = check_number("temperature", temperature, above=0)
 
     def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
-        positive, negative = pair_masks(query_labels, key_labels, same_set)
+        positive, negative = self.pairs(queries, query_labels, keys, key_labels, same_set)
         terms = nt_xent(cosines(queries, keys) / self.temperature, positive, negative)
         pairs = ops.sum(ops.cast(positive, terms.dtype), axis=1)
         return average_terms(ops.sum(terms, axis=1), pairs, pairs, self.average)

@@ -5,7 +5,7 @@ from keras import ops
 
 from tfdml.losses.arguments import check_distance, check_number, distance_config
 from tfdml.losses.base import MetricLoss
-from tfdml.ops import log_sum_exp, pair_masks, pairwise_distances
+from tfdml.ops import log_sum_exp, pairwise_distances
 
 
 @keras.saving.register_keras_serializable(package="tfdml")
@@ -26,6 +26,7 @@ class RankedListLoss(MetricLoss):
         distance: `"euclidean"`, `"squared_euclidean"`, `"cosine"`, or a function of queries `(queries, dim)`
             and keys `(keys, dim)` that gives `(queries, keys)`; register the function with Keras if the
             loss is to be saved. Defaults to `"euclidean"`.
+        mining: As in `MetricLoss`. Defaults to `"all"`.
         tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"ranked_list_loss"`.
@@ -55,12 +56,13 @@ class RankedListLoss(MetricLoss):
         positive_temperature=0.0,
         balance=0.5,
         distance="euclidean",
+        mining="all",
         tile=None,
         reduction="sum_over_batch_size",
         name="ranked_list_loss",
         dtype=None,
     ):
-        super().__init__(tile=tile, reduction=reduction, name=name, dtype=dtype)
+        super().__init__(mining=mining, tile=tile, reduction=reduction, name=name, dtype=dtype)
         self.margin = check_number("margin", margin, minimum=0)
         self.alpha = check_number("alpha", alpha, above=0)
         self.negative_temperature = check_number("negative_temperature", negative_temperature, minimum=0)
@@ -72,7 +74,7 @@ class RankedListLoss(MetricLoss):
 
     def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
         distance = pairwise_distances(queries, keys, self.distance)
-        positive, negative = pair_masks(query_labels, key_labels, same_set)
+        positive, negative = self.pairs(queries, query_labels, keys, key_labels, same_set)
         pull = mean_above_zero(distance - self.alpha + self.margin, positive, self.positive_temperature)
         push = mean_above_zero(self.alpha - distance, negative, self.negative_temperature)
         return (1 - self.balance) * pull + self.balance * push

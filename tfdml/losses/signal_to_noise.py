@@ -20,6 +20,7 @@ class SignalToNoiseContrastiveLoss(ContrastiveLoss):
         negative_margin: Float above 0: negatives with a larger ratio are left alone. Defaults to `1.0`.
         power: As in `ContrastiveLoss`. Defaults to `1`.
         average: As in `ContrastiveLoss`. Defaults to `"nonzero"`.
+        mining: As in `MetricLoss`. Defaults to `"all"`.
         tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"signal_to_noise_contrastive_loss"`.
@@ -49,6 +50,7 @@ class SignalToNoiseContrastiveLoss(ContrastiveLoss):
         negative_margin=1.0,
         power=1,
         average="nonzero",
+        mining="all",
         tile=None,
         reduction="sum_over_batch_size",
         name="signal_to_noise_contrastive_loss",
@@ -60,6 +62,7 @@ class SignalToNoiseContrastiveLoss(ContrastiveLoss):
             power=power,
             distance=noise_to_signal,
             average=average,
+            mining=mining,
             tile=tile,
             reduction=reduction,
             name=name,

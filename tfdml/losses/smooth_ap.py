@@ -7,7 +7,7 @@ from tfdml.losses.arguments import check_number
 from tfdml.losses.average import average_terms
 from tfdml.losses.base import MetricLoss
 from tfdml.losses.cosines import cosines
-from tfdml.ops import at_least_float32, by_turns, pair_masks
+from tfdml.ops import at_least_float32, by_turns
 
 
 @keras.saving.register_keras_serializable(package="tfdml")
@@ -20,6 +20,7 @@ class SmoothAPLoss(MetricLoss):
             Defaults to `0.01`, of the paper.
         average: `"terms"`: all anchors with a positive count alike. `"anchors"`: those without one count as
             well, as 0. Defaults to `"terms"`.
+        mining: As in `MetricLoss`. Defaults to `"all"`.
         tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"smooth_ap_loss"`.
@@ -49,16 +50,19 @@ class SmoothAPLoss(MetricLoss):
         self,
         temperature=0.01,
         average="terms",
+        mining="all",
         tile=None,
         reduction="sum_over_batch_size",
         name="smooth_ap_loss",
         dtype=None,
     ):
-        super().__init__(average=average, tile=tile, reduction=reduction, name=name, dtype=dtype)
+        super().__init__(
+            average=average, mining=mining, tile=tile, reduction=reduction, name=name, dtype=dtype
+        )
         self.temperature = check_number("temperature", temperature, above=0)
 
     def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
-        positive, negative = pair_masks(query_labels, key_labels, same_set)
+        positive, negative = self.pairs(queries, query_labels, keys, key_labels, same_set)
         precision = smooth_ap(cosines(queries, keys) / self.temperature, positive, negative)
         valid = ops.any(positive, axis=1)
         values = ops.where(valid, 1 - precision, 0)

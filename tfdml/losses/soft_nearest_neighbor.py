@@ -7,7 +7,7 @@ from tfdml.losses.arguments import check_distance, check_number, distance_config
 from tfdml.losses.average import average_terms
 from tfdml.losses.base import MetricLoss
 from tfdml.losses.cosines import cosines
-from tfdml.ops import log_sum_exp, pair_masks, pairwise_distances
+from tfdml.ops import log_sum_exp, pairwise_distances
 
 
 @keras.saving.register_keras_serializable(package="tfdml")
@@ -26,6 +26,7 @@ class SoftNearestNeighborLoss(MetricLoss):
             unit embeddings is twice that.
         average: `"terms"`: all anchors with a positive count alike. `"anchors"`: those without one count as
             well, as 0. Defaults to `"terms"`.
+        mining: As in `MetricLoss`. Defaults to `"all"`.
         tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"soft_nearest_neighbor_loss"`.
@@ -57,12 +58,15 @@ class SoftNearestNeighborLoss(MetricLoss):
         temperature=0.05,
         distance="cosine",
         average="terms",
+        mining="all",
         tile=None,
         reduction="sum_over_batch_size",
         name="soft_nearest_neighbor_loss",
         dtype=None,
     ):
-        super().__init__(average=average, tile=tile, reduction=reduction, name=name, dtype=dtype)
+        super().__init__(
+            average=average, mining=mining, tile=tile, reduction=reduction, name=name, dtype=dtype
+        )
         self.temperature = check_number("temperature", temperature, above=0)
         self.distance = check_distance(distance)
         self.directions = distance == "cosine"
@@ -73,7 +77,7 @@ class SoftNearestNeighborLoss(MetricLoss):
         else:
             distance = pairwise_distances(queries, keys, self.distance)
         logits = -distance / self.temperature
-        positive, negative = pair_masks(query_labels, key_labels, same_set)
+        positive, negative = self.pairs(queries, query_labels, keys, key_labels, same_set)
         valid = ops.any(positive, axis=1)
         # log((P + N) / P), from the difference of two logarithms: neither P nor N may be a number.
         gaps = log_sum_exp(logits, negative) - log_sum_exp(logits, positive)

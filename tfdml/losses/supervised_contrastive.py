@@ -8,7 +8,6 @@ from tfdml.losses.average import average_terms
 from tfdml.losses.base import MetricLoss
 from tfdml.losses.cosines import cosines
 from tfdml.losses.n_pair import n_pair
-from tfdml.ops import pair_masks
 
 
 @keras.saving.register_keras_serializable(package="tfdml")
@@ -23,6 +22,7 @@ class SupervisedContrastiveLoss(MetricLoss):
             Defaults to `0.1`, of the paper.
         average: `"terms"`: all anchors with a positive count alike. `"anchors"`: those without one count as
             well, as 0. Defaults to `"terms"`.
+        mining: As in `MetricLoss`. Defaults to `"all"`.
         tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"supervised_contrastive_loss"`.
@@ -51,16 +51,19 @@ class SupervisedContrastiveLoss(MetricLoss):
         self,
         temperature=0.1,
         average="terms",
+        mining="all",
         tile=None,
         reduction="sum_over_batch_size",
         name="supervised_contrastive_loss",
         dtype=None,
     ):
-        super().__init__(average=average, tile=tile, reduction=reduction, name=name, dtype=dtype)
+        super().__init__(
+            average=average, mining=mining, tile=tile, reduction=reduction, name=name, dtype=dtype
+        )
         self.temperature = check_number("temperature", temperature, above=0)
 
     def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
-        positive, negative = pair_masks(query_labels, key_labels, same_set)
+        positive, negative = self.pairs(queries, query_labels, keys, key_labels, same_set)
         # The form is that of N-pair; only the similarity is another.
         values = n_pair(cosines(queries, keys) / self.temperature, positive, negative)
         return average_terms(values, ops.any(positive, axis=1), values > 0, self.average)

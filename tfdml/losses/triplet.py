@@ -3,9 +3,10 @@
 import keras
 from keras import ops
 
-from tfdml.losses.arguments import check_distance, check_name, check_number, distance_config
+from tfdml.losses.arguments import check_distance, check_number, distance_config
 from tfdml.losses.average import average_terms
 from tfdml.losses.base import MetricLoss
+from tfdml.losses.mining import mining_config
 from tfdml.ops import gather_rows, hinge_sums, pair_masks, pairwise_distances, semi_hard_negatives
 
 
@@ -23,11 +24,11 @@ class TripletLoss(MetricLoss):
             loss is to be saved. Defaults to `"euclidean"`.
         mining: Which triplets of the batch count. `"all"`: every one. `"hard"`: for each anchor its
             farthest positive with its nearest negative. `"semi_hard"`: each positive pair with the nearest
-            negative that is farther than the positive, or the farthest negative if none is.
-            Defaults to `"all"`.
+            negative that is farther than the positive, or the farthest negative if none is. Else as in
+            `MetricLoss`: all triplets of the pairs that are left. Defaults to `"all"`.
         average: `"anchors"`, `"terms"` or `"nonzero"`, as `MetricLoss` explains. Defaults to `None`: what
-            the source of the mining does, which is `"nonzero"` for all, `"anchors"` for hard and `"terms"`
-            for semi-hard.
+            the source of the mining does, which is `"anchors"` for hard, `"terms"` for semi-hard and
+            `"nonzero"` else.
         tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"triplet_loss"`.
@@ -72,26 +73,34 @@ class TripletLoss(MetricLoss):
         name="triplet_loss",
         dtype=None,
     ):
-        self.mining = check_name("mining", mining, tuple(MINING))
-        average = MINING[mining][1] if average is None else average
-        super().__init__(average=average, tile=tile, reduction=reduction, name=name, dtype=dtype)
+        self.terms_of, usual = all_triplets, "nonzero"
+        if isinstance(mining, str) and mining in OWN_MINING:
+            self.terms_of, usual = OWN_MINING[mining]
+        average = usual if average is None else average
+        super().__init__(
+            average=average, mining=mining, tile=tile, reduction=reduction, name=name, dtype=dtype
+        )
         self.margin = margin if margin == "soft" else check_margin(margin)
-        if margin == "soft" and mining == "all":
-            raise ValueError("Expected mining to be 'hard' or 'semi_hard' if margin='soft', received: 'all'")
+        if margin == "soft" and self.terms_of is all_triplets:
+            raise ValueError(
+                f"Expected mining to be 'hard' or 'semi_hard' if margin='soft', received: {mining!r}"
+            )
         self.distance = check_distance(distance)
 
     def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
         distance = pairwise_distances(queries, keys, self.distance)
-        positive, negative = pair_masks(query_labels, key_labels, same_set)
-        terms_of = MINING[self.mining][0]
-        return average_terms(*terms_of(distance, positive, negative, self.margin), self.average)
+        if self.terms_of is all_triplets:
+            positive, negative = self.pairs(queries, query_labels, keys, key_labels, same_set)
+        else:
+            positive, negative = pair_masks(query_labels, key_labels, same_set)
+        return average_terms(*self.terms_of(distance, positive, negative, self.margin), self.average)
 
     def get_config(self):
         return {
             **super().get_config(),
             "margin": self.margin,
             "distance": distance_config(self.distance),
-            "mining": self.mining,
+            "mining": mining_config(self.mining),
         }
 
 
@@ -139,9 +148,8 @@ def _count(mask):
     return ops.sum(ops.cast(mask, "float32"), axis=1)
 
 
-# What to do, and how its source averages.
-MINING = {
-    "all": (all_triplets, "nonzero"),
+# What to do where triplets are more than the pairs of an anchor put together, and how its source averages.
+OWN_MINING = {
     "hard": (hard_triplets, "anchors"),
     "semi_hard": (semi_hard_triplets, "terms"),
 }

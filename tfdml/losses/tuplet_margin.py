@@ -10,7 +10,7 @@ from tfdml.losses.average import average_terms
 from tfdml.losses.base import MetricLoss
 from tfdml.losses.cosines import cosines
 from tfdml.losses.parts import batch_sum
-from tfdml.ops import at_least_float32, log_sum_exp, pair_masks, safe_sqrt
+from tfdml.ops import at_least_float32, log_sum_exp, safe_sqrt
 
 
 @keras.saving.register_keras_serializable(package="tfdml")
@@ -23,6 +23,7 @@ class TupletMarginLoss(MetricLoss):
         scale: Float above 0 that multiplies cosines. Defaults to `64.0`, of the paper.
         average: `"terms"`: all positive pairs of the batch count alike. `"anchors"`: each anchor has the
             mean of its pairs, and all anchors count alike. Defaults to `"terms"`.
+        mining: As in `MetricLoss`. Defaults to `"all"`.
         tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"tuplet_margin_loss"`.
@@ -53,17 +54,20 @@ class TupletMarginLoss(MetricLoss):
         margin=5.73,
         scale=64.0,
         average="terms",
+        mining="all",
         tile=None,
         reduction="sum_over_batch_size",
         name="tuplet_margin_loss",
         dtype=None,
     ):
-        super().__init__(average=average, tile=tile, reduction=reduction, name=name, dtype=dtype)
+        super().__init__(
+            average=average, mining=mining, tile=tile, reduction=reduction, name=name, dtype=dtype
+        )
         self.margin = check_number("margin", margin, minimum=0)
         self.scale = check_number("scale", scale, above=0)
 
     def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
-        positive, negative = pair_masks(query_labels, key_labels, same_set)
+        positive, negative = self.pairs(queries, query_labels, keys, key_labels, same_set)
         terms = tuplet_margin(cosines(queries, keys), positive, negative, self.margin, self.scale)
         pairs = ops.sum(ops.cast(positive, terms.dtype), axis=1)
         return average_terms(ops.sum(terms, axis=1), pairs, pairs, self.average)
@@ -108,6 +112,7 @@ class IntraPairVarianceLoss(MetricLoss):
             Defaults to `0.01`, of the paper.
         negative_epsilon: Float of at least 0: the share of the mean that negatives may rise above it.
             Defaults to `0.01`, of the paper.
+        mining: As in `MetricLoss`. Defaults to `"all"`.
         tile: As in `MetricLoss`. Defaults to `None`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"intra_pair_variance_loss"`.
@@ -137,18 +142,19 @@ class IntraPairVarianceLoss(MetricLoss):
         self,
         positive_epsilon=0.01,
         negative_epsilon=0.01,
+        mining="all",
         tile=None,
         reduction="sum_over_batch_size",
         name="intra_pair_variance_loss",
         dtype=None,
     ):
-        super().__init__(tile=tile, reduction=reduction, name=name, dtype=dtype)
+        super().__init__(mining=mining, tile=tile, reduction=reduction, name=name, dtype=dtype)
         self.positive_epsilon = check_number("positive_epsilon", positive_epsilon, minimum=0)
         self.negative_epsilon = check_number("negative_epsilon", negative_epsilon, minimum=0)
 
     def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
         similarity = cosines(queries, keys)
-        positive, negative = pair_masks(query_labels, key_labels, same_set)
+        positive, negative = self.pairs(queries, query_labels, keys, key_labels, same_set)
         above = self._variance(-similarity, positive, -self.positive_epsilon)
         return above + self._variance(similarity, negative, self.negative_epsilon)
 

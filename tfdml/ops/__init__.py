@@ -10,6 +10,7 @@ from tfdml.ops.distances import (
     squared_euclidean,
 )
 from tfdml.ops.log_sum_exp import log_sum_exp
+from tfdml.ops.mining import drawn, informative_pairs, inverse_density, nearest_of, normalized_weights
 from tfdml.ops.pairs import gather_rows, mark_unused, pair_masks, scatter_rows, used_labels
 from tfdml.ops.safe import at_least_float32, l2_normalize, safe_norm, safe_sqrt
 from tfdml.ops.tiled import by_tiles
@@ -24,12 +25,17 @@ __all__ = [
     "cosine_similarity",
     "distance_function",
     "dot_product",
+    "drawn",
     "euclidean",
     "gather_rows",
     "hinge_sums",
+    "informative_pairs",
+    "inverse_density",
     "l2_normalize",
     "log_sum_exp",
     "mark_unused",
+    "nearest_of",
+    "normalized_weights",
     "pair_masks",
     "pairwise_distances",
     "safe_norm",
