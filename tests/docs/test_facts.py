@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 import yaml
-from doc_examples import ROOT, tfdml
+from doc_examples import ROOT, blocks, tfdml
 
 from tfdml import losses
 from tfdml.data import ingest_csv
@@ -86,19 +86,38 @@ def test_python_does_what_the_default_recipe_does(name):
     }
 
 
-BASES = "MetricLoss", "ClassLoss"
-LOSSES = [n for n in losses.__all__ if inspect.isclass(getattr(losses, n)) and n not in BASES]
+BASES = losses.MetricLoss, losses.ClassLoss
+LOSSES = {n: c for n in losses.__all__ if inspect.isclass(c := getattr(losses, n)) and issubclass(c, BASES)}
+LOSSES = {name: cls for name, cls in LOSSES.items() if cls not in BASES}
+FAMILIES = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "losses").glob("*.md")}
+
+
+def section(name):
+    """The part of the pages that is about a loss."""
+    text = "\n".join(FAMILIES.values())
+    (found,) = re.findall(rf"^## {name}\n(.*?)(?=^##? |\Z)", text, re.MULTILINE | re.DOTALL)
+    return found
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_arguments_of_losses_and_their_defaults(name):
-    section = re.search(rf"^## {name}\n(.*?)^## ", page("losses"), re.MULTILINE | re.DOTALL)[1]
-    described = {n: default for n, default in rows(section) if n.isidentifier()}
-    parameters = inspect.signature(getattr(losses, name)).parameters
-    of_all = {"reduction", "name", "dtype", "tile"}  # the page on large batches has the last
+    described = {n: default for n, default in rows(section(name)) if n.isidentifier()}
+    parameters = inspect.signature(LOSSES[name]).parameters
+    # The first page and that on large batches have these; triplets have their own mining.
+    of_all = {"reduction", "name", "dtype", "tile"} | ({"mining"} - described.keys())
     assert described.keys() == parameters.keys() - of_all
     for argument, default in described.items():
         assert ast.literal_eval(default) == parameters[argument].default, argument
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_loss_has_a_formula_an_example_and_its_line_in_the_table(name):
+    shown = blocks(section(name))
+    assert any(block.language == "text" for block in shown)
+    assert any(name in block.text for block in shown if block.language == "python")
+    page = next(page for page, text in FAMILIES.items() if f"\n## {name}\n" in text)
+    assert FAMILIES["index.md"].count(f"\n| [{name}]({page}#{name.lower()}) |") == 1
+    assert f"(../api/losses.md#tfdml.losses.{name})" in section(name)
 
 
 def test_files_of_a_run(workshop):
