@@ -128,7 +128,11 @@ def test_trains_retrieval_on_unseen_samples():
         ({"margin": float("nan")}, "Expected margin to be a number of at least 0, received: nan"),
         ({"margin": "big"}, "Expected margin to be a number of at least 0 or 'soft', received: 'big'"),
         ({"margin": None}, "Expected margin to be a number of at least 0, received: None"),
-        ({"mining": "soft"}, "Expected mining to be one of 'all', 'hard', 'semi_hard', received: 'soft'"),
+        (
+            {"mining": "soft"},
+            "Expected mining to be one of 'all', 'hard', 'semi_hard', 'easy_positive', 'distance_weighted', "
+            "'multi_similarity' or a function, received: 'soft'",
+        ),
         (
             {"margin": "soft"},
             "Expected mining to be 'hard' or 'semi_hard' if margin='soft', received: 'all'",
