@@ -8,6 +8,7 @@ import pytest
 from keras import ops
 
 from tfdml.search import Exact, nearest_neighbors
+from tfdml.search.exact import DISTANCES
 
 tensorflow_only = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of TensorFlow")
 
@@ -75,6 +76,50 @@ def test_k_is_cut_to_what_there_is():
     queries, gallery = points()
     assert nearest_neighbors(queries, gallery, 99)[1].shape == (9, 23)
     assert nearest_neighbors(queries, gallery, 99, exclude=np.full(9, -1), tile=5)[1].shape == (9, 22)
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("tile", [4, 23])
+@pytest.mark.parametrize("distance", DISTANCES)
+@pytest.mark.parametrize("active", [0, 1, 7])
+def test_only_what_is_active_is_found(active, distance, tile):
+    _, x = points(gallery=23)
+    rows = np.sort(np.random.default_rng(active).permutation(23)[:active])
+    mask = np.isin(np.arange(23), rows)
+    distances, indices = arrays(
+        nearest_neighbors(x, x, 9, distance=distance, exclude=np.arange(23), active=mask, tile=tile)
+    )
+    for own in range(23):  # as a search among the active alone, without itself
+        others = rows[rows != own]
+        number = min(9, len(others))
+        assert (indices[own, number:] == -1).all() and (distances[own, number:] == np.inf).all()
+        if number:
+            among = arrays(nearest_neighbors(x[own : own + 1], x[others], 9, distance=distance))
+            np.testing.assert_array_equal(indices[own, :number], others[among[1][0]])
+            np.testing.assert_allclose(distances[own, :number], among[0][0], atol=1e-6)
+
+
+@tensorflow_only
+@pytest.mark.parametrize("distance", DISTANCES)
+def test_what_is_active_is_a_tensor_that_may_change_and_gradients_stay_finite(distance):
+    import tensorflow as tf
+
+    _, x = (z.astype("float32") for z in points())
+    mask = tf.Variable(np.arange(23) < 2)
+
+    @tf.function(jit_compile=True)
+    def search(z):
+        with tf.GradientTape() as tape:
+            tape.watch(z)
+            found = nearest_neighbors(z, x, 3, distance=distance, active=mask)
+            total = tf.reduce_sum(tf.where(found.indices >= 0, found.distances, 0))
+        return found.indices, tape.gradient(total, z)
+
+    for number in (2, 1, 0):
+        mask.assign(np.arange(23) < number)
+        indices, gradient = search(tf.constant(x))
+        assert np.isfinite(gradient).all()
+        np.testing.assert_array_equal((np.array(indices) >= 0).sum(1), number)
 
 
 @pytest.mark.backend
@@ -164,6 +209,7 @@ def test_index_answers_in_tiles_of_queries(size):
         ({"queries": np.ones(2)}, r"queries to be of shape \(queries, 2\), received: \(2,\)"),
         ({"queries": np.ones((3, 4))}, r"queries to be of shape \(queries, 2\), received: \(3, 4\)"),
         ({"gallery": np.ones((0, 2))}, r"gallery to be of a known shape .* received: \(0, 2\)"),
+        ({"active": np.ones(4, bool)}, r"active to be of shape \(5,\), received: \(4,\)"),
         ({"gallery": np.ones((1, 2)), "exclude": [0, 0, 0]}, "gallery to hold an item that exclude leaves"),
     ],
 )

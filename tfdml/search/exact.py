@@ -4,10 +4,12 @@ import keras
 import numpy as np
 from keras import ops
 
+from tfdml.search.neighbors import Neighbors
+
 DISTANCES = "euclidean", "squared_euclidean", "cosine", "dot"
 
 
-def nearest_neighbors(queries, gallery, k, *, distance="euclidean", exclude=None, tile=8192):
+def nearest_neighbors(queries, gallery, k, *, distance="euclidean", exclude=None, active=None, tile=8192):
     """The `k` nearest of a gallery to each query, exactly.
 
     The gallery is read tile by tile and only the best `k` so far are kept: memory is
@@ -29,11 +31,14 @@ def nearest_neighbors(queries, gallery, k, *, distance="euclidean", exclude=None
             Defaults to `"euclidean"`.
         exclude: Integers `(queries,)`: the one gallery item that each query may not find, as itself; -1 for
             none. Defaults to `None`.
+        active: Booleans `(gallery,)`: which items may be found, for sets of fixed capacity that are not full.
+            `k` is a shape and is not cut to their number: where fewer are active, the rest is at distance
+            infinity and index -1. Defaults to `None`: all.
         tile: Integer above 0: gallery items that are compared at a time. Defaults to `8192`.
 
     Returns:
-        Distances `(queries, k)`, float32 at least, nearest first, and indices `(queries, k)`, int32. Of equal
-        distances the lower index comes first.
+        `tfdml.search.Neighbors`: distances `(queries, k)`, float32 at least, nearest first, and indices
+        `(queries, k)`, int32. Of equal distances the lower index comes first.
 
     Example:
 
@@ -54,17 +59,23 @@ def nearest_neighbors(queries, gallery, k, *, distance="euclidean", exclude=None
         )
     size = gallery.shape[0]
     exclude = None if exclude is None else ops.cast(exclude, "int32")
+    if active is not None:
+        active = ops.cast(active, "bool")
+        if tuple(active.shape) != (size,):
+            raise ValueError(f"Expected active to be of shape ({size},), received: {tuple(active.shape)}")
     k = min(k, size - (exclude is not None))
     if k == 0:
         raise ValueError("Expected gallery to hold an item that exclude leaves, received: gallery of 1")
     if distance == "cosine":
         queries, gallery = unit_rows(queries), unit_rows(gallery)
-    scores, indices = best_scores(queries, gallery, k, "euclidean" in distance, exclude, min(tile, size))
-    if distance == "cosine":
-        return 1 - scores, indices
-    if distance == "dot":
-        return -scores, indices
-    return euclidean_in_order(queries, gallery, indices, squared=distance == "squared_euclidean")
+    euclidean = "euclidean" in distance
+    scores, indices = best_scores(queries, gallery, k, euclidean, exclude, active, min(tile, size))
+    missing = False if active is None else scores == -float("inf")
+    distances = found_distances(queries, gallery, scores, ops.where(missing, 0, indices), distance)
+    if active is not None:
+        distances = ops.where(missing, float("inf"), distances)
+        indices = ops.where(missing, -1, indices)
+    return nearest_first(distances, indices, size) if euclidean else Neighbors(distances, indices)
 
 
 def check(k, distance, tile):
@@ -92,7 +103,7 @@ def unit_rows(x):
     return x / ops.sqrt(ops.where(squared > 0, squared, 1))
 
 
-def best_scores(queries, gallery, k, euclidean, exclude, tile):
+def best_scores(queries, gallery, k, euclidean, exclude, active, tile):
     """The `k` largest dot products, or for `euclidean` the largest `q·g - |g|²/2`, and where they are."""
     size = gallery.shape[0]
     transposed = ops.transpose(gallery)
@@ -104,6 +115,8 @@ def best_scores(queries, gallery, k, euclidean, exclude, tile):
         if euclidean:
             scores = scores - ops.sum(ops.square(block), axis=0) / 2
         usable = ops.expand_dims(columns >= first_new, 0)
+        if active is not None:
+            usable = usable & ops.slice(active, (start,), (tile,))
         if exclude is not None:
             usable = usable & (columns[None, :] != exclude[:, None])
         scores, places = top_k(ops.where(usable, scores, -float("inf")), min(k, tile))
@@ -133,56 +146,28 @@ def top_k(scores, k):
     return scores, ops.cast(places, "int32")
 
 
-def euclidean_in_order(queries, gallery, indices, squared):
-    """Distances of the found, from their differences, and both sorted by them."""
+def found_distances(queries, gallery, scores, indices, distance):
+    """Distances of what was found: from the scores, or the Euclidean ones from the differences."""
+    if distance == "dot":
+        return -scores
+    if distance == "cosine":
+        return 1 - scores
+    return differences(queries, ops.take(gallery, indices, axis=0), distance)
+
+
+def differences(queries, found, distance):
+    """Euclidean distances `(queries, k)` to what each found, `(queries, k, dim)`, squared if so asked."""
+    distances = ops.sum(ops.square(queries[:, None, :] - found), axis=2)
+    if distance == "squared_euclidean":
+        return distances
+    apart = distances > 0
+    return ops.where(apart, ops.sqrt(ops.where(apart, distances, 1)), 0)
+
+
+def nearest_first(distances, indices, size):
+    """`Neighbors` sorted by distance, then by index, of which -1 is the last."""
     # By index first: the sort by distance keeps that order where distances are equal.
-    indices = -top_k(-indices, indices.shape[1])[0]
-    difference = queries[:, None, :] - ops.take(gallery, indices, axis=0)
-    distances = ops.sum(ops.square(difference), axis=2)
-    if not squared:
-        apart = distances > 0
-        distances = ops.where(apart, ops.sqrt(ops.where(apart, distances, 1)), 0)
-    negative, places = top_k(-distances, indices.shape[1])
-    return -negative, ops.take_along_axis(indices, places, axis=1)
-
-
-class Exact:
-    """An exact index: it holds a gallery and answers with `tfdml.search.nearest_neighbors`.
-
-    Args:
-        distance: As in `tfdml.search.nearest_neighbors`. Defaults to `"euclidean"`.
-        tile: Gallery items that are compared at a time. Defaults to `8192`.
-        query_tile: Queries that are answered at a time. Defaults to `1024`.
-
-    Example:
-
-    >>> index = tfdml.search.Exact().build(np.array([[0.0], [1.0], [3.0]]))
-    >>> distances, indices = index.query(np.array([[0.75], [9.0]]), k=2)
-    >>> distances.tolist(), indices.tolist()
-    ([[0.25, 0.75], [6.0, 8.0]], [[1, 0], [2, 1]])
-    """
-
-    def __init__(self, distance="euclidean", tile=8192, query_tile=1024):
-        check(query_tile, distance, tile)
-        self.distance, self.tile, self.query_tile = distance, tile, query_tile
-        self.gallery = None
-
-    def build(self, gallery):
-        """Takes `gallery` `(gallery, dim)` in place of what was there. Returns the index."""
-        (self.gallery,) = as_float(gallery)
-        return self
-
-    def query(self, queries, k, exclude=None):
-        """Distances and indices `(queries, k)` as arrays, a tile of queries at a time."""
-        if self.gallery is None:
-            raise ValueError("Expected an index with a gallery, received: one that was not built")
-        found = []
-        for start in range(0, max(len(queries), 1), self.query_tile):
-            now = slice(start, start + self.query_tile)
-            mine = None if exclude is None else exclude[now]
-            results = nearest_neighbors(
-                queries[now], self.gallery, k, distance=self.distance, exclude=mine, tile=self.tile
-            )
-            found.append([ops.convert_to_numpy(x) for x in results])
-        distances, indices = zip(*found, strict=True)
-        return np.concatenate(distances), np.concatenate(indices)
+    negative, places = top_k(ops.where(indices < 0, -size, -indices), indices.shape[1])
+    negative_distances, order = top_k(-ops.take_along_axis(distances, places, axis=1), indices.shape[1])
+    indices = -ops.take_along_axis(negative, order, axis=1)
+    return Neighbors(-negative_distances, ops.where(indices == size, -1, indices))
