@@ -1,7 +1,8 @@
 """Callbacks for `model.fit`."""
 
 from tfdml.callbacks.backup import Backup
+from tfdml.callbacks.center_refresh import CenterRefresh
 from tfdml.callbacks.collapse_monitor import CollapseMonitor
 from tfdml.callbacks.retrieval_evaluation import RetrievalEvaluation
 
-__all__ = ["Backup", "CollapseMonitor", "RetrievalEvaluation"]
+__all__ = ["Backup", "CenterRefresh", "CollapseMonitor", "RetrievalEvaluation"]

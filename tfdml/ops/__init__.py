@@ -16,11 +16,14 @@ from tfdml.ops.safe import at_least_float32, l2_normalize, safe_norm, safe_sqrt
 from tfdml.ops.tiled import by_tiles
 from tfdml.ops.triplets import hinge_sums, semi_hard_negatives
 from tfdml.ops.turns import by_turns
+from tfdml.ops.votes import class_logits, class_shares, log_gaussian, vote_shares
 
 __all__ = [
     "at_least_float32",
     "by_tiles",
     "by_turns",
+    "class_logits",
+    "class_shares",
     "cosine",
     "cosine_similarity",
     "distance_function",
@@ -32,6 +35,7 @@ __all__ = [
     "informative_pairs",
     "inverse_density",
     "l2_normalize",
+    "log_gaussian",
     "log_sum_exp",
     "mark_unused",
     "nearest_of",
@@ -44,4 +48,5 @@ __all__ = [
     "semi_hard_negatives",
     "squared_euclidean",
     "used_labels",
+    "vote_shares",
 ]
