@@ -1,8 +1,18 @@
 """From a recipe to what `fit` takes: network, optimiser and batches."""
 
-import keras
+import inspect
 
-from tfdml import models
+import keras
+import numpy as np
+
+from tfdml import layers, losses, models
+from tfdml.data import ImageSet
+
+# What a loss on several centers a class is published with; the others have one.
+CENTERS = {
+    losses.SubCenterArcFaceLoss: {"per_class": 3},
+    losses.SoftTripleLoss: {"per_class": 10, "merging": 0.2},
+}
 
 
 def build_model(recipe):
@@ -15,6 +25,25 @@ def build_model(recipe):
     return models.embedding_model(
         backbone, embedding.dim, embedding.pooling, embedding.normalize, recipe.image_size
     )
+
+
+def build_learner(recipe, model, num_classes):
+    """What `fit` takes: the network, or the network with a layer of class weights where the loss reads these.
+
+    The layer stands behind the embedding, so that what is learnt is the network's, and the network is what is
+    measured and saved.
+    """
+    if not isinstance(recipe.loss, losses.ClassLoss):
+        return model
+    if recipe.head is None:
+        several = [centers for loss, centers in CENTERS.items() if isinstance(recipe.loss, loss)]
+        head = layers.Proxies(num_classes, **dict(*several))
+    else:
+        head = recipe.head(num_classes)
+    if "labels" not in inspect.signature(head.call).parameters:
+        return keras.Model(model.input, head(model.output))
+    label = keras.Input((), dtype="int64", name="label")
+    return keras.Model([model.input, label], head(model.output, labels=label))
 
 
 def scheduled(optimizer, schedule, steps):
@@ -34,8 +63,9 @@ def scheduled(optimizer, schedule, steps):
     return type(optimizer).from_config(config)
 
 
-def training_batches(recipe, image_set, epoch):
+def training_batches(recipe, image_set, epoch, learner=None):
     """The batches of epoch `epoch` and of those after it, and their number an epoch."""
+    image_set = numbered(image_set)
     classes, images = batch_shape(recipe.sampler, image_set)
     options = {
         "seed": recipe.seed,
@@ -46,7 +76,16 @@ def training_batches(recipe, image_set, epoch):
     fixed = recipe.schedule.steps_per_epoch
     steps = fixed or int(image_set.balanced_batches(classes, images, **options).cardinality())
     batches = image_set.balanced_batches(classes, images, start_batch=epoch * steps, **options)
+    if learner is not None and isinstance(learner.input, list):
+        batches = batches.map(lambda image, label: ((image, label), label))
     return batches.repeat() if fixed else batches, steps
+
+
+def numbered(image_set):
+    """The set with its classes counted from 0, as class weights are: those held out leave gaps."""
+    classes, labels = np.unique(image_set.labels, return_inverse=True)
+    names = [image_set.class_names[label] for label in classes]
+    return ImageSet(image_set.store, labels, names, image_set.name, image_set.sources, image_set.rows)
 
 
 def batch_shape(sampler, image_set, note=lambda sentence: None):

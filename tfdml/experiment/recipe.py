@@ -1,13 +1,14 @@
 """What a recipe may say. Every field is a flag of `tfdml train` and a key of the YAML file."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
 import keras
 
-from tfdml.losses import MetricLoss
-
-MEASURED = "val_precision@1", "val_r_precision", "val_map@r", "val_map", "val_mrr", "val_ndcg"
+from tfdml.experiment.recipe_checks import check_recipe
+from tfdml.layers import Proxies
+from tfdml.losses.labels import LabelLoss
 
 
 @dataclass
@@ -106,8 +107,10 @@ class Recipe:
     """A whole experiment.
 
     Args:
-        loss: A loss of tfdml on labels and embeddings.
+        loss: A loss of tfdml, on embeddings or with class weights.
         optimizer: An optimiser of Keras, with a number as its learning rate.
+        head: For a loss with class weights, the layer that holds them: a function of the number of classes,
+            or null for `Proxies` as the loss needs them.
         data: Name of an image set, an HDF5 file, or a folder with one subfolder a class.
         train_on: The classes or images to train on: `train`, or `trainval` with those held for validation,
             where the figures during training then tell nothing about unseen classes.
@@ -124,8 +127,9 @@ class Recipe:
         evaluation: What is measured.
     """
 
-    loss: MetricLoss
+    loss: LabelLoss
     optimizer: keras.optimizers.Optimizer
+    head: Callable[[int], Proxies] | None = None
     data: str = "emoji"
     train_on: Literal["train", "trainval"] = "train"
     image_size: int = 96
@@ -141,55 +145,4 @@ class Recipe:
     evaluation: Evaluation = field(default_factory=Evaluation)
 
     def __post_init__(self):
-        rate = self.optimizer.get_config().get("learning_rate")
-        for name, value, least in (
-            ("image_size", self.image_size, 8),
-            ("seed", self.seed, 0),
-            ("embedding.dim", self.embedding.dim, 1),
-            ("sampler.classes_per_batch", self.sampler.classes_per_batch, 2),
-            ("sampler.images_per_class", self.sampler.images_per_class, 2),
-            ("schedule.epochs", self.schedule.epochs, 1),
-            ("schedule.steps_per_epoch", self.schedule.steps_per_epoch, 1),
-            ("schedule.warmup_epochs", self.schedule.warmup_epochs, 0),
-            ("evaluation.every", self.evaluation.every, 1),
-            *(("evaluation.recall_at", k, 1) for k in self.evaluation.recall_at or [0]),
-        ):
-            if value is not None and not value >= least:
-                raise ValueError(f"Expected {name} to be {least} or more, received: {value}")
-        for name, value, most in (
-            ("seed", self.seed, 2**32 - 1),
-            ("schedule.warmup_epochs", self.schedule.warmup_epochs, self.schedule.epochs),
-        ):
-            if value > most:
-                raise ValueError(f"Expected {name} to be {most} or less, received: {value}")
-        moves = self.schedule.decay != "constant" or self.schedule.warmup_epochs
-        if moves and not isinstance(rate, float | int):
-            raise ValueError(
-                f"Expected optimizer.learning_rate to be a number, as schedule moves it, received: {rate}"
-            )
-        if isinstance(rate, float | int) and not 0 < rate < float("inf"):
-            raise ValueError(
-                f"Expected optimizer.learning_rate to be a finite number above 0, received: {rate}"
-            )
-        for callback in self.callbacks:
-            self._check_callback(callback)
-
-    def _check_callback(self, callback):
-        """Finds at the start what Keras would find at the end of the first epoch, or not at all."""
-        name = type(callback).__name__
-        moves = isinstance(
-            callback, keras.callbacks.ReduceLROnPlateau | keras.callbacks.LearningRateScheduler
-        )
-        if moves and (self.schedule.decay != "constant" or self.schedule.warmup_epochs):
-            raise ValueError(
-                f"Expected schedule.decay to be constant and schedule.warmup_epochs 0 beside {name}, which "
-                f"moves the learning rate too, received: {self.schedule.decay}, {self.schedule.warmup_epochs}"
-            )
-        monitor = str(getattr(callback, "monitor", "loss"))
-        if monitor.startswith("val_") and monitor not in MEASURED and "recall@" not in monitor:
-            raise ValueError(
-                f"Expected callbacks.monitor of {name} to be loss, val_recall@K or one of "
-                f"{', '.join(MEASURED)}, received: {monitor}"
-            )
-        if monitor.startswith("val_") and getattr(callback, "mode", "max") == "auto":
-            raise ValueError(f"Expected callbacks.mode of {name} to be max for {monitor}, received: auto")
+        check_recipe(self)

@@ -7,18 +7,21 @@ import re
 
 from tfdml import losses
 
+_BASES = losses.MetricLoss, losses.ClassLoss
 
-def _reads_embeddings(thing):
-    """Whether it is a class of losses that a recipe can have: others need a layer of class weights."""
-    return isinstance(thing, type) and issubclass(thing, losses.MetricLoss) and thing != losses.MetricLoss
+
+def _is_loss(thing):
+    """Whether it is a class of losses that a recipe can have."""
+    return isinstance(thing, type) and issubclass(thing, _BASES) and thing not in _BASES
 
 
 _ANY_CLASS = {
     "optimizer": "a class of keras.optimizers, such as Adam",
+    "head": "null or a layer of class weights: Proxies, CosineHead",
     "augmentation": "classes of keras.layers, such as RandomFlip",
     "callbacks": "classes of keras.callbacks, such as EarlyStopping",
     "loss": "a loss of tfdml: "
-    + ", ".join(name for name in losses.__all__ if _reads_embeddings(getattr(losses, name))),
+    + ", ".join(name for name in losses.__all__ if _is_loss(getattr(losses, name))),
 }
 _TYPES = {
     "int": "an integer",
@@ -44,13 +47,14 @@ def explain_error(error, fields):
 
 
 def _unknown_argument(text, _):
-    path = re.search(r"class_path '([\w.]+)'", text)
+    path = re.search(r"class_path[ =]'([\w.]+)'", text)
     option = re.search(r"Option '(\w+)' is not accepted", text)
     if not (path and option):
         return None
     module, _, name = path[1].rpartition(".")
     parameters = inspect.signature(getattr(importlib.import_module(module), name)).parameters
-    allowed = ", ".join(p for p in parameters if p != "kwargs")
+    # How many classes there are, the training set says.
+    allowed = ", ".join(p for p in parameters if p not in ("num_classes", "kwargs"))
     return f"Expected an argument of {name} ({allowed}), received: {option[1]}"
 
 
@@ -66,13 +70,19 @@ def _unknown_field(text, fields):
     return f"Expected a field of the recipe, received: {field} ({hint})"
 
 
+_PATH = re.compile(
+    r"Expected a dot import path string: (\S+)|(?:class_path|Import path) '?([\w.]+)|"
+    r"Expected '([\w.]+)' to be a subclass"
+)
+
+
 def _unknown_class(text, _):
     key = re.search(r'Parser key "(\w+)"', text)
-    path = re.search(r"Expected a dot import path string: (\S+)|(?:class_path|Import path) '?([\w.]+)", text)
+    path = _PATH.search(text)
     if not (key and path and key[1] in _ANY_CLASS):
         return None
     expected = f"{_ANY_CLASS[key[1]]}; or the import path of one"
-    return f"Expected {key[1]} to be {expected}, received: {path[1] or path[2]}"
+    return f"Expected {key[1]} to be {expected}, received: {next(filter(None, path.groups()))}"
 
 
 def _wrong_value(text, _):

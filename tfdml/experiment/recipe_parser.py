@@ -13,7 +13,7 @@ from pathlib import Path
 import keras
 from jsonargparse import ActionConfigFile, ArgumentParser, DefaultHelpFormatter
 
-from tfdml import losses
+from tfdml import layers, losses
 from tfdml.data.catalog import NAMES
 from tfdml.experiment.recipe import Recipe
 from tfdml.experiment.recipe_errors import explain_error
@@ -116,7 +116,11 @@ def _with_defaults(module):
     return expand
 
 
-_CLASSES = {"--loss": _with_defaults(losses), "--optimizer": _with_defaults(keras.optimizers)}
+_CLASSES = {
+    "--loss": _with_defaults(losses),
+    "--head": _with_defaults(layers),
+    "--optimizer": _with_defaults(keras.optimizers),
+}
 
 
 def load_recipe(name="default", overrides=()):
@@ -142,6 +146,10 @@ def load_recipe(name="default", overrides=()):
 
 def build_recipe(parser, settings):
     """The `Recipe` that parsed settings stand for, its loss, optimiser, layers and callbacks made."""
+    if settings.head and settings.head.class_path == "tfdml.layers.SampledProxies":
+        raise ValueError(
+            "Expected head to leave the loss to the recipe, received: SampledProxies, which adds its own"
+        )
     try:
         made = parser.instantiate(settings)
         return Recipe(**{field.name: made[field.name] for field in dataclasses.fields(Recipe)})

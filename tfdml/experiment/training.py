@@ -36,11 +36,11 @@ def train(recipe, recipe_text, out, note=print, verbose="auto"):
     notes = _Notes(note)
     opened = open_data(recipe, notes)
     _check(recipe, opened[1])
-    model = building.build_model(recipe)  # before there is a folder: what is wrong with it leaves none
+    networks = _build(recipe, opened[1])  # before there is a folder: what is wrong with it leaves none
     run = RunFolder.create(out, recipe_text)
     _keep_split(run, recipe, opened)
     notes.tell(f"Run folder: {run.path}")
-    return _train(run, recipe, opened, model, notes, verbose)
+    return _train(run, recipe, opened, networks, notes, verbose)
 
 
 def resume(path, note=print, verbose="auto"):
@@ -65,8 +65,14 @@ def resume(path, note=print, verbose="auto"):
     recipe, _ = run.load_recipe()
     opened = open_data(recipe, notes, run.read_split())
     _keep_split(run, recipe, opened)
-    model = None if run.model.is_file() else building.build_model(recipe)
-    return _train(run, recipe, opened, model, notes, verbose)
+    networks = None if run.model.is_file() else _build(recipe, opened[1])
+    return _train(run, recipe, opened, networks, notes, verbose)
+
+
+def _build(recipe, splits):
+    """The network, and what `fit` takes: the same, or with class weights behind it."""
+    model = building.build_model(recipe)
+    return model, building.build_learner(recipe, model, splits.train.num_classes)
 
 
 def _keep_split(run, recipe, opened):
@@ -75,7 +81,7 @@ def _keep_split(run, recipe, opened):
         run.write_json(run.split, split)
 
 
-def _train(run, recipe, opened, model, notes, verbose):
+def _train(run, recipe, opened, networks, notes, verbose):
     whole, splits = opened
     building.batch_shape(recipe.sampler, splits.train, notes)
     if not Trial.of(splits, "validation").possible:
@@ -83,18 +89,18 @@ def _train(run, recipe, opened, model, notes, verbose):
     elif recipe.train_on == "trainval":
         notes("Validation images are trained on too: their figures tell nothing of unseen classes.")
     if not run.model.is_file():
-        _fit(run, recipe, model, splits, notes, verbose)
-        run.save_model(model)
+        _fit(run, recipe, *networks, splits, notes, verbose)
+        run.save_model(networks[0])
     finish(run, recipe, whole, splits, notes)
     run.forget_state()
     return run
 
 
-def _fit(run, recipe, model, splits, notes, verbose):
-    monitors, rivals = _callbacks(run, recipe, splits)
+def _fit(run, recipe, model, learner, splits, notes, verbose):
+    monitors, rivals = _callbacks(run, recipe, model, splits)
     backup = Backup(run.state, [*monitors, *recipe.callbacks, *rivals])
-    batches, steps = building.training_batches(recipe, splits.train, backup.epoch)
-    model.compile(building.scheduled(recipe.optimizer, recipe.schedule, steps), loss=recipe.loss)
+    batches, steps = building.training_batches(recipe, splits.train, backup.epoch, learner)
+    learner.compile(building.scheduled(recipe.optimizer, recipe.schedule, steps), loss=recipe.loss)
     epochs = recipe.schedule.epochs
     notes.tell(
         f"Training on {len(splits.train)} images of {splits.train.num_classes} classes, "
@@ -107,7 +113,7 @@ def _fit(run, recipe, model, splits, notes, verbose):
     if backup.finished:
         epochs = backup.epoch  # no epoch is left, but what callbacks do at the end
     progress = [Progress(notes.tell, epochs, steps, live=verbose != 2)] if verbose else []
-    model.fit(
+    learner.fit(
         batches,
         epochs=epochs,
         initial_epoch=backup.epoch,
@@ -126,13 +132,13 @@ def _fit(run, recipe, model, splits, notes, verbose):
         verbose=0,
     )
     for best in rivals:
-        model.load_weights(best.path)
+        learner.load_weights(best.path)
         notes.tell(
             f"Kept the weights of epoch {best.best_epoch + 1}, the best on validation: MAP@R {best.best:.3f}."
         )
 
 
-def _callbacks(run, recipe, splits):
+def _callbacks(run, recipe, model, splits):
     """The callback that measures while training, and the one that keeps the best weights."""
     trial = Trial.of(splits, "validation")
     if not trial.possible:
@@ -145,6 +151,7 @@ def _callbacks(run, recipe, splits):
         gallery=gallery,
         every=recipe.evaluation.every,
         recall_at=recipe.evaluation.recall_at,
+        embedding_model=model,
     )
     best = recipe.evaluation.keep == "best"
     return [evaluation], [BestWeights(run.state / BEST, MONITOR)] if best else []
