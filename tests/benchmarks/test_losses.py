@@ -1,0 +1,78 @@
+"""The benchmark of the losses: that it runs, and what it makes of figures."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks are no part of the package
+
+from benchmarks.losses import floors, measuring, table
+from benchmarks.losses.__main__ import main
+
+
+def side(seconds, megabytes=4.0, value=1.0):
+    return {"seconds": seconds, "cpu_seconds": seconds, "bytes": 1e6 * megabytes, "value": value}
+
+
+def row(loss, batch, **sides):
+    return {"loss": loss, "batch": batch, "matrix": 4 * batch**2, **sides}
+
+
+def test_it_measures_writes_and_prints_a_table(tmp_path, capsys):
+    out = tmp_path / "losses.json"
+    arguments = ["--loss", "contrastive", "--batch", "128", "--kind", "plain", "--rounds", "2"]
+    assert main([*arguments, "--out", str(out)]) == 0
+    (found,) = json.loads(out.read_text())["rows"]
+    assert (found["loss"], found["batch"]) == ("contrastive", 128)
+    assert found["plain"]["seconds"] > 0 and found["plain"]["rounds"] == 2
+    assert found["plain"]["value"] == pytest.approx(0.7518, abs=1e-4)
+    assert "contrastive " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("theirs, met", [(9.9, False), (10.1, True)])
+def test_a_floor_of_speed_is_met_or_missed(theirs, met):
+    (verdict,) = [
+        x
+        for x in floors.verdicts([row("triplet", 1024, plain=side(1), pml=side(theirs))])
+        if "10x" in x["floor"]
+    ]
+    assert verdict["met"] is met
+
+
+def test_the_ratio_is_the_worse_of_clock_and_processor_time():
+    found = row("triplet", 1024, plain=side(1), pml={**side(30), "cpu_seconds": 12})
+    assert floors.speed(found, "plain", "pml") == 12
+
+
+def test_values_that_differ_are_a_floor_missed():
+    rows = [row("circle", 128, plain=side(1), pml=side(2, value=value)) for value in (1.0, 1.1)]
+    assert floors.verdicts(rows[:1])[-1]["met"] and not floors.verdicts(rows)[-1]["met"]
+
+
+def test_a_value_that_is_not_a_number_differs():
+    rows = [row("circle", 128, plain=side(1), pml=side(2, value=float("nan")))]
+    assert not floors.verdicts(rows)[-1]["met"]
+
+
+def test_memory_is_told_in_matrices():
+    verdicts = floors.verdicts(
+        [row("circle", 1024, plain=side(1, megabytes=4.2)), row("center", 1024, plain=side(1, 8.4))]
+    )
+    (verdict,) = (x for x in verdicts if x["floor"].startswith("memory"))
+    assert not verdict["met"] and "1 of 2 losses; 1.00 to 2.00 (center)" in verdict["found"]
+
+
+@pytest.mark.parametrize(
+    "megabytes, expected", [(1, 16e6), (100, 6.4e9)], ids=["the square of the batch", "the cube"]
+)
+def test_what_a_larger_batch_will_take(megabytes, expected):
+    earlier = [row("circle", 128, pml=side(1, megabytes))]
+    assert measuring.expectation("pml", 512, earlier) == expected
+
+
+def test_what_did_not_fit_does_not_fit_at_a_larger_batch():
+    earlier = [row("circle", 128, pml={"missing": "does not fit", "expected_bytes": float("inf")})]
+    assert measuring.expectation("pml", 512, earlier) == float("inf")
+    assert "no fit" in table.line(earlier[0])
