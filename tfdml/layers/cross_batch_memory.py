@@ -9,6 +9,7 @@ from tfdml.losses.base import MetricLoss
 from tfdml.losses.labels import integer_labels
 from tfdml.losses.replicas import replicas
 from tfdml.ops import at_least_float32, mark_unused
+from tfdml.ops.pairs import widest_integer
 
 
 @keras.saving.register_keras_serializable(package="tfdml")
@@ -78,7 +79,7 @@ class CrossBatchMemory(AddsLoss, keras.layers.Layer):
             raise ValueError(f"Expected embeddings to be of shape (batch, dim), received: {inputs_shape}")
         dtype = keras.backend.result_type(self.variable_dtype, "float32")
         self.embeddings = self._state("embeddings", (self.capacity, inputs_shape[-1]), dtype)
-        self.labels = self._state("labels", (self.capacity,), "int64")
+        self.labels = self._state("labels", (self.capacity,), widest_integer())
         self.pointer = self._state("pointer", (), "int32")
         self.fill = self._state("fill", (), "int32")
         self.steps = self._state("steps", (), "int32")
@@ -98,7 +99,7 @@ class CrossBatchMemory(AddsLoss, keras.layers.Layer):
     def call(self, inputs, labels=None, training=False):
         if labels is None:
             return inputs
-        labels = ops.cast(integer_labels(labels), "int64")
+        labels = ops.cast(integer_labels(labels), self.labels.dtype)
         memory = ()
         if training:
             slots = ops.arange(self.capacity, dtype="int32")

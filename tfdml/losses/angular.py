@@ -137,7 +137,7 @@ def angular_sums(queries, keys, positive, negative, slope):
     in the gradient: no more than a matrix of queries and keys is held.
     """
 
-    def pair(taken, queries, keys):
+    def pair(taken, queries, keys, negative):
         partner = ops.argmax(taken, axis=1)
         partners = ops.take(keys, partner, axis=0)
         logits = 4 * slope * ops.matmul(queries + partners, ops.transpose(keys))
@@ -146,9 +146,9 @@ def angular_sums(queries, keys, positive, negative, slope):
         return partner, partners, logits, rest, gap
 
     @ops.custom_gradient
-    def sums(queries, keys):
+    def sums(queries, keys, positive, negative):
         def add(taken, total):
-            gap = pair(taken, queries, keys)[-1]
+            gap = pair(taken, queries, keys, negative)[-1]
             return (total + ops.where(ops.any(taken, axis=1), ops.softplus(gap), 0),)
 
         def grad(*args, upstream=None):
@@ -156,7 +156,7 @@ def angular_sums(queries, keys, positive, negative, slope):
                 (upstream,) = args
 
             def push(taken, to_queries, to_keys):
-                partner, partners, logits, rest, gap = pair(taken, queries, keys)
+                partner, partners, logits, rest, gap = pair(taken, queries, keys, negative)
                 weight = ops.where(ops.any(taken, axis=1), upstream * ops.sigmoid(gap), 0)[:, None]
                 share = ops.where(negative, ops.exp(ops.where(negative, logits - rest[:, None], 0)), 0)
                 away = 4 * slope * weight * ops.matmul(share, keys)
@@ -166,8 +166,9 @@ def angular_sums(queries, keys, positive, negative, slope):
                 to_keys = to_keys + ops.segment_sum(to_partners, partner, num_segments=ops.shape(keys)[0])
                 return to_queries + away - 2 * (1 + slope) * weight * partners, to_keys
 
-            return tuple(by_turns(positive, push, (ops.zeros_like(queries), ops.zeros_like(keys))))
+            to_both = by_turns(positive, push, (ops.zeros_like(queries), ops.zeros_like(keys)))
+            return *to_both, None, None
 
         return by_turns(positive, add, (ops.zeros_like(queries[:, 0]),))[0], grad
 
-    return sums(queries, keys)
+    return sums(queries, keys, ops.convert_to_tensor(positive), ops.convert_to_tensor(negative))

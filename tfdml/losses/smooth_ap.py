@@ -88,31 +88,31 @@ def smooth_ap(similarity, positive, negative):
     >>> round(float(value[0]), 3)  # one of the two negatives ranks before the positive
     0.5
     """
-    positive, negative = ops.convert_to_tensor(positive), ops.convert_to_tensor(negative)
+    masks = ops.convert_to_tensor(positive), ops.convert_to_tensor(negative)
+    return _smooth_ap(at_least_float32(similarity), *masks)
 
-    @ops.custom_gradient
-    def precision(similarity):
-        relevant = ops.cast(positive, similarity.dtype)
-        share = 1 / ops.maximum(ops.sum(relevant, axis=1, keepdims=True), 1)
 
-        def add(taken, total, slopes):
-            own = ops.sum(ops.where(taken, similarity, 0), axis=1, keepdims=True)
-            before = ops.where((positive | negative) & ~taken, ops.sigmoid(similarity - own), 0)
-            rank = 1 + ops.sum(before, axis=1, keepdims=True)
-            relevant_rank = 1 + ops.sum(before * relevant, axis=1, keepdims=True)
-            used = ops.where(ops.any(taken, axis=1, keepdims=True), share, 0)
-            slope = used / rank * (relevant - relevant_rank / rank) * before * (1 - before)
-            slope = slope - ops.where(taken, ops.sum(slope, axis=1, keepdims=True), 0)
-            return total + (used * relevant_rank / rank)[:, 0], slopes + slope
+@ops.custom_gradient
+def _smooth_ap(similarity, positive, negative):
+    relevant = ops.cast(positive, similarity.dtype)
+    share = 1 / ops.maximum(ops.sum(relevant, axis=1, keepdims=True), 1)
 
-        start = (ops.zeros_like(similarity[:, 0]), ops.zeros_like(similarity))
-        total, slopes = by_turns(positive, add, start)
+    def add(taken, total, slopes):
+        own = ops.sum(ops.where(taken, similarity, 0), axis=1, keepdims=True)
+        before = ops.where((positive | negative) & ~taken, ops.sigmoid(similarity - own), 0)
+        rank = 1 + ops.sum(before, axis=1, keepdims=True)
+        relevant_rank = 1 + ops.sum(before * relevant, axis=1, keepdims=True)
+        used = ops.where(ops.any(taken, axis=1, keepdims=True), share, 0)
+        slope = used / rank * (relevant - relevant_rank / rank) * before * (1 - before)
+        slope = slope - ops.where(taken, ops.sum(slope, axis=1, keepdims=True), 0)
+        return total + (used * relevant_rank / rank)[:, 0], slopes + slope
 
-        def grad(*args, upstream=None):
-            if upstream is None:
-                (upstream,) = args
-            return upstream[:, None] * slopes
+    start = (ops.zeros_like(similarity[:, 0]), ops.zeros_like(similarity))
+    total, slopes = by_turns(positive, add, start)
 
-        return total, grad
+    def grad(*args, upstream=None):
+        if upstream is None:
+            (upstream,) = args
+        return upstream[:, None] * slopes, None, None
 
-    return precision(at_least_float32(similarity))
+    return total, grad

@@ -26,20 +26,21 @@ def log_sum_exp(logits, mask):
     >>> keras.ops.convert_to_numpy(keras.ops.exp(tfdml.ops.log_sum_exp(logits, mask))).round(6).tolist()
     [3.0]
     """
-    mask = ops.convert_to_tensor(mask)
+    return _log_sum_exp(at_least_float32(logits), ops.convert_to_tensor(mask))
 
-    @ops.custom_gradient
-    def row_log_sum_exp(logits):
-        largest = ops.max(ops.where(mask, logits, EMPTY), axis=1, keepdims=True)
-        total = ops.sum(ops.where(mask, ops.exp(ops.where(mask, logits - largest, 0)), 0), axis=1)
-        result = ops.where(total > 0, ops.log(ops.where(total > 0, total, 1)) + largest[:, 0], EMPTY)
 
-        def grad(*args, upstream=None):
-            if upstream is None:
-                (upstream,) = args
-            weights = ops.exp(ops.where(mask, logits - result[:, None], 0))
-            return ops.where(mask, upstream[:, None] * weights, 0)
+# The mask is an argument, not closed over: JAX loses what a custom gradient closes over in a loop. The result
+# is not closed over either: Torch would never free it.
+@ops.custom_gradient
+def _log_sum_exp(logits, mask):
+    largest = ops.max(ops.where(mask, logits, EMPTY), axis=1, keepdims=True)
+    total = ops.sum(ops.where(mask, ops.exp(ops.where(mask, logits - largest, 0)), 0), axis=1)
+    level = ops.log(ops.where(total > 0, total, 1)) + largest[:, 0]
 
-        return result, grad
+    def grad(*args, upstream=None):
+        if upstream is None:
+            (upstream,) = args
+        weights = ops.exp(ops.where(mask, logits - level[:, None], 0))
+        return ops.where(mask, upstream[:, None] * weights, 0), None
 
-    return row_log_sum_exp(at_least_float32(logits))
+    return ops.where(total > 0, level, EMPTY), grad

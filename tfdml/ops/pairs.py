@@ -82,7 +82,12 @@ def wide_labels(labels):
     dtype = keras.backend.standardize_dtype(labels.dtype)
     if dtype in ("int32", "int64"):
         return labels
-    return ops.cast(labels, "int64" if dtype in ("uint32", "uint64") else "int32")
+    return ops.cast(labels, widest_integer() if dtype in ("uint32", "uint64") else "int32")
+
+
+def widest_integer():
+    """int64, or int32 on a backend that has it alone, as JAX does unless told otherwise."""
+    return keras.backend.standardize_dtype(ops.convert_to_tensor(np.zeros((), "int64")).dtype)
 
 
 def reserved_label(labels):
