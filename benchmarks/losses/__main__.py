@@ -63,7 +63,7 @@ def main(arguments=None):
     finally:
         for side in sides.values():
             side.quit()
-    print(table.table(rows), table.notes(), table.verdict_lines(verdicts), sep="\n\n")
+    print(table.table(rows), table.notes(rows), table.verdict_lines(verdicts), sep="\n\n")
     return 0 if all(verdict["met"] for verdict in verdicts) else 1
 
 

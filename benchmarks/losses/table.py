@@ -37,9 +37,10 @@ def matrices(row, kind):
     return f"{used / row['matrix']:.2f}" if used is not None and row["batch"] >= LEAST else ""
 
 
-def notes():
+def notes(rows):
     """What is compared, where a name does not say it."""
-    return "\n".join(f"{case.name}: {case.about}." for case in CASES if case.about)
+    names = {row["loss"] for row in rows}
+    return "\n".join(f"{case.name}: {case.about}." for case in CASES if case.about and case.name in names)
 
 
 def verdict_lines(verdicts):

@@ -78,7 +78,7 @@ def step(name, batch_size, kind):
 
 
 def _compiled(function, variables, next_batch, kind):
-    @tf.function(jit_compile=kind == "xla")
+    @tf.function(jit_compile=kind == "xla", autograph=False)  # as Keras compiles a step
     def compiled(labels, z):
         with tf.GradientTape() as tape:
             tape.watch(z)

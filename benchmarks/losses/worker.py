@@ -31,7 +31,7 @@ def main(side, threads, limit):
                 serve(library, json.loads(line), limit)
                 code = 0
             except Exception as error:  # of any library: what it says goes into the table
-                answer(failed=f"{type(error).__name__}: {error}"[:300])
+                answer(failed=f"{type(error).__name__}: {error}"[-300:])
             finally:
                 os._exit(code)
         answer(ended=os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
