@@ -1,10 +1,12 @@
 """A table of experiments: what varies, what does not, and where the results lie."""
 
 import hashlib
+import importlib
+import inspect
 import itertools
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -77,7 +79,10 @@ class Plan:
         seeds: Integers.
         variants: `{name: settings}`: `loss` and `head` as `{class: ..., arguments}`, `build` as the path of a
             function, `search` as `{path of a setting: values}`, and any of `SETTINGS`.
-        settings: `SETTINGS`, changed.
+        settings: `SETTINGS`, changed, and what a task of its own has beside.
+        figure: What is looked at: a figure of the results.
+        columns: `{path of a setting: values}`: each variant is run with each value. `None`: as it is.
+        skip: `{image set: values of the columns}` that cannot be, as a class has too few pictures.
     """
 
     name: str
@@ -87,16 +92,50 @@ class Plan:
     seeds: list
     variants: dict
     settings: dict
+    figure: str = "map@r"
+    columns: dict | None = None
+    skip: dict | None = None
 
     @classmethod
     def load(cls, path):
         """The plan in a YAML file."""
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         known = {field: content.pop(field) for field in ("title", "about", "data", "seeds", "variants")}
-        unknown = set(content) - set(SETTINGS)
-        if unknown:
-            raise ValueError(f"Expected {path} to set {', '.join(SETTINGS)}, received: {sorted(unknown)}")
-        return cls(path.stem, **known, settings=SETTINGS | content)
+        known |= {field: content.pop(field) for field in ("figure", "columns", "skip") if field in content}
+        allowed = set(SETTINGS)
+        if "task" in content:
+            allowed |= {"task", *importlib.import_module(content["task"]).SETTINGS}
+        if set(content) - allowed:
+            unknown = sorted(set(content) - allowed)
+            raise ValueError(f"Expected {path} to set {', '.join(sorted(allowed))}, received: {unknown}")
+        return cls(path.stem, **known, settings=SETTINGS | content).spread()
+
+    @property
+    def rows(self):
+        """Names of the variants, without the values of columns."""
+        if not self.columns:
+            return list(self.variants)
+        ((_, values),) = self.columns.items()
+        ends = tuple(f", {value}" for value in values)
+        return list(
+            dict.fromkeys(name[: -len(end)] for name in self.variants for end in ends if name.endswith(end))
+        )
+
+    def spread(self):
+        """The plan with a variant for each value of its columns."""
+        if not self.columns:
+            return self
+        ((path, values),) = self.columns.items()
+        variants = {}
+        for name, settings in self.variants.items():
+            for value in values:
+                variants[column_name(name, value)] = json.loads(json.dumps(settings))
+                put(variants[column_name(name, value)], path, value)
+        return replace(self, variants=variants)
+
+    def possible(self, data, variant):
+        """Whether a variant can be run on an image set."""
+        return not any(variant.endswith(f", {value}") for value in (self.skip or {}).get(data, ()))
 
     def runs(self, data, variant, seeds=None):
         """The runs of a row; those of a searched row have the hyper-parameters that were chosen."""
@@ -125,7 +164,7 @@ class Plan:
         results = [trial.result() for trial in trials]
         if any(result is None for result in results):
             return None
-        scores = [result["validation"]["map@r"] for result in results]
+        scores = [result["validation"][self.figure] for result in results]
         return trials[scores.index(max(scores))].settings
 
     def _settings(self, variant):
@@ -133,12 +172,20 @@ class Plan:
         return json.loads(json.dumps(self.settings | own))  # a copy
 
 
+def column_name(variant, value):
+    """Name of a variant with a value of a column."""
+    return f"{variant}, {value}"
+
+
 def defaults(settings):
     """What the loss and the head of a row are in full: a default that changes makes another run."""
     found = {}
-    for part, module, more in (("loss", losses, {}), ("head", layers, {"num_classes": 2})):
-        if part in settings:
-            config = made(settings[part], module, **more).get_config()
+    room = {"num_classes": 2, "capacity": 2}
+    for part, module, more in (("loss", losses, {}), ("head", layers, room)):
+        if part in settings and hasattr(module, settings[part]["class"]):
+            taken = inspect.signature(getattr(module, settings[part]["class"])).parameters
+            given = {name: value for name, value in more.items() if name in taken}
+            config = made(settings[part], module, **given).get_config()
             found[part] = {k: v for k, v in config.items() if k not in ("name", "dtype", *more)}
     return found
 

@@ -1,5 +1,6 @@
 """Doing what is still to be done of a plan."""
 
+import importlib
 import json
 import time
 from importlib.metadata import version
@@ -17,23 +18,21 @@ def run(plan, paths, only=(), seeds=None):
         seeds: Seeds to run. Defaults to those of the plan.
     """
     variants = [name for name in plan.variants if not only or name in only]
-    rows = [(data, variant) for data in plan.data for variant in variants]
+    rows = [(data, variant) for data in plan.data for variant in variants if plan.possible(data, variant)]
     loaded = {}
 
     def do(one):
         if one.result() is not None:
             return
-        size = one.settings["image_size"]
-        if (one.data, size) not in loaded:
-            loaded[one.data, size] = sets.load(one.data, paths.get(one.data), size)
         began = time.monotonic()
-        result = training.train(one, loaded[one.data, size])
+        result = measured(one, paths.get(one.data), loaded)
         write(one, result)
         took = time.monotonic() - began
-        score = result["validation"]["map@r"]
+        score = result["validation"][plan.figure]
         trial = "" if one.trial is None else f", trial {one.trial}"
         print(
-            f"{one.data}, {one.variant}, seed {one.seed}{trial}: MAP@R {score:.3f} ({took:.0f} s)", flush=True
+            f"{one.data}, {one.variant}, seed {one.seed}{trial}: {plan.figure} {score:.3f} ({took:.0f} s)",
+            flush=True,
         )
 
     for data, variant in rows:
@@ -43,6 +42,16 @@ def run(plan, paths, only=(), seeds=None):
         for data, variant in rows:
             for one in plan.runs(data, variant, [seed]):
                 do(one)
+
+
+def measured(one, path, loaded):
+    """The figures of a run: of the task that its settings name, or of an embedding of unseen classes."""
+    if "task" in one.settings:
+        return importlib.import_module(one.settings["task"]).measured(one, path)
+    size = one.settings["image_size"]
+    if (one.data, size) not in loaded:
+        loaded[one.data, size] = sets.load(one.data, path, size)
+    return training.train(one, loaded[one.data, size])
 
 
 def write(one, result):

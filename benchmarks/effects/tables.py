@@ -2,7 +2,12 @@
 
 import numpy as np
 
-FIGURE = "map@r"
+from benchmarks.effects.plan import column_name
+
+# What figures are called on the page.
+NAMES = {"map@r": "MAP@R", "accuracy": "Accuracy", "recall@1": "Recall@1"}
+# And what else a table has, where a result has it.
+BESIDE = {"recall@1": "Recall@1, test", "mean_similarity": "mean similarity"}
 
 
 def interval(values, confidence=0.95, resamples=10_000):
@@ -39,46 +44,88 @@ def write(plan, folder):
 
 def text(plan, found):
     """The page: what was done, and a table for each image set."""
-    settings = ", ".join(f"{name} {value}" for name, value in plan.settings.items())
+    settings = ", ".join(f"{name} {value}" for name, value in plan.settings.items() if name != "task")
     lines = [f"# {plan.title}", "", plan.about.strip(), "", f"Shared by all rows: {settings}.", ""]
     lines += [f"![{plan.title}]({plan.name}.png)", ""]
     for data, rows in found.items():
-        lines += [f"## {data}", ""]
-        lines += ["| | MAP@R, test | interval | Recall@1, test | mean similarity | seeds |"]
-        lines += ["|---|---|---|---|---|---|"]
-        order = sorted(rows, key=lambda name: -np.mean(values(rows[name])))
-        for name in order:
-            mean, low, high = interval(values(rows[name]))
-            recall = np.mean(values(rows[name], "recall@1"))
-            similarity = np.mean(values(rows[name], "mean_similarity"))
-            lines += [
-                f"| {name} | {mean:.3f} | {low:.3f} to {high:.3f} | {recall:.3f} | {similarity:.3f} "
-                f"| {len(rows[name])} |"
-            ]
-        lines += [""]
+        lines += [f"## {data}", "", *(crossed if plan.columns else listed)(plan, rows), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def values(results, figure=FIGURE):
-    """A figure on test classes, a number a seed."""
+def listed(plan, rows):
+    """A table with a line a variant, the best first."""
+    name = NAMES.get(plan.figure, plan.figure)
+    first = next(iter(rows.values()))[0]["test"]
+    beside = {key: title for key, title in BESIDE.items() if key in first and key != plan.figure}
+    lines = ["| " + " | ".join(["", f"{name}, test", "interval", *beside.values(), "seeds"]) + " |"]
+    lines += ["|" + "---|" * (4 + len(beside))]
+    for variant in sorted(rows, key=lambda variant: -np.mean(values(rows[variant], plan.figure))):
+        mean, low, high = interval(values(rows[variant], plan.figure))
+        more = [f"{np.mean(values(rows[variant], key)):.3f}" for key in beside]
+        cells = [variant, f"{mean:.3f}", f"{low:.3f} to {high:.3f}", *more, str(len(rows[variant]))]
+        lines += ["| " + " | ".join(cells) + " |"]
+    return lines
+
+
+def crossed(plan, rows):
+    """A table with a line a variant and a column a value of the setting that is varied."""
+    ((path, columns),) = plan.columns.items()
+    lines = [f"{NAMES.get(plan.figure, plan.figure)} on test samples, by {path}; intervals in brackets.", ""]
+    lines += ["| | " + " | ".join(map(str, columns)) + " |", "|" + "---|" * (1 + len(columns))]
+    for variant in plan.rows:
+        cells = []
+        for value in columns:
+            results = rows.get(column_name(variant, value))
+            if results is None:
+                cells.append("")
+                continue
+            mean, low, high = interval(values(results, plan.figure))
+            cells.append(f"{mean:.3f} ({low:.3f} to {high:.3f})")
+        lines += [f"| {variant} | " + " | ".join(cells) + " |"]
+    return lines
+
+
+def values(results, figure):
+    """A figure on test samples, a number a seed."""
     return [result["test"][figure] for result in results]
 
 
 def draw(plan, found, path):
-    """Means and intervals of each row, a panel for each image set."""
+    """Means and intervals, a panel for each image set: of each row, or of each value of what is varied."""
     from matplotlib.figure import Figure
 
-    rows = max(len(variants) for variants in found.values())
-    figure = Figure((5 * len(found), 1 + 0.25 * rows), layout="constrained")
+    rows = len(plan.rows) if plan.columns else max(len(variants) for variants in found.values())
+    height = 4 if plan.columns else 1 + 0.25 * rows
+    figure = Figure((5 * len(found), height), layout="constrained")
     panels = figure.subplots(1, len(found), squeeze=False)[0]
     for panel, (data, variants) in zip(panels, found.items(), strict=True):
-        order = sorted(variants, key=lambda name: np.mean(values(variants[name])))
-        for place, name in enumerate(order):
-            mean, low, high = interval(values(variants[name]))
-            panel.plot([low, high], [place, place], color="C0", linewidth=2)
-            panel.plot(mean, place, "o", color="C0", markersize=4)
-        panel.set_yticks(range(len(order)), order)
+        (draw_curves if plan.columns else draw_rows)(panel, plan, variants)
         panel.set_title(data)
-        panel.set_xlabel("MAP@R of unseen classes")
-        panel.grid(axis="x", alpha=0.3)
+        panel.grid(axis="both" if plan.columns else "x", alpha=0.3)
     figure.savefig(path, dpi=110)
+
+
+def draw_rows(panel, plan, variants):
+    """A line a variant."""
+    order = sorted(variants, key=lambda name: np.mean(values(variants[name], plan.figure)))
+    for place, name in enumerate(order):
+        mean, low, high = interval(values(variants[name], plan.figure))
+        panel.plot([low, high], [place, place], color="C0", linewidth=2)
+        panel.plot(mean, place, "o", color="C0", markersize=4)
+    panel.set_yticks(range(len(order)), order)
+    panel.set_xlabel(f"{NAMES.get(plan.figure, plan.figure)}, test")
+
+
+def draw_curves(panel, plan, variants):
+    """A curve a variant, over the values of what is varied."""
+    ((path, columns),) = plan.columns.items()
+    for name in plan.rows:
+        done = [i for i, value in enumerate(columns) if column_name(name, value) in variants]
+        results = [values(variants[column_name(name, columns[i])], plan.figure) for i in done]
+        means, lows, highs = np.array([interval(row) for row in results]).reshape(-1, 3).T
+        (line,) = panel.plot(done, means, "o-", markersize=3, label=name)
+        panel.fill_between(done, lows, highs, color=line.get_color(), alpha=0.15, linewidth=0)
+    panel.set_xticks(range(len(columns)), [str(value) for value in columns])
+    panel.set_xlabel(path)
+    panel.set_ylabel(f"{NAMES.get(plan.figure, plan.figure)}, test")
+    panel.legend(fontsize=8)

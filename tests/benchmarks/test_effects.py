@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks are no part of 
 
 import tfdml
 from benchmarks.effects import plan as plans
-from benchmarks.effects import running, sets, tables
+from benchmarks.effects import running, samples, sets, tables
 from benchmarks.effects.__main__ import main
 
 PLAN = """
@@ -73,7 +73,7 @@ def test_runs_chooses_tabulates_and_goes_on(plan, shapes, tmp_path, capsys):
 
     capsys.readouterr()
     main(words)
-    assert capsys.readouterr().out.count("MAP@R") == 2  # the other seed alone
+    assert capsys.readouterr().out.count("map@r") == 2  # the other seed alone
     main(words)
     assert not capsys.readouterr().out
 
@@ -124,5 +124,47 @@ def test_every_loss_is_in_the_first_table():
     used = {variant["loss"]["class"] for variant in plan.variants.values()}
     bases = {"MetricLoss", "ClassLoss"}
     regularisers = {"CenterLoss", "DivergenceLoss", "IntraPairVarianceLoss"}  # beside another loss
+    arguments = {"PairMining"}
     public = {name for name in tfdml.losses.__all__ if isinstance(getattr(tfdml.losses, name), type)}
-    assert used == public - bases - regularisers
+    assert used == public - bases - regularisers - arguments
+
+
+CLASSIFIERS = """
+title: Two classifiers
+about: A test.
+task: benchmarks.effects.classifying
+figure: accuracy
+data: [drawn]
+seeds: [0, 1]
+image_size: 8
+dim: 8
+epochs: 2
+columns: {per_class: [2, 3, 9]}
+skip: {drawn: [9]}
+variants:
+  softmax: {head: {class: Dense}, search: {learning_rate: [0.01, 0.1]}}
+  NNGK: {head: {class: NNGKClassifier, neighbors: 4}}
+"""
+
+
+def test_classifiers_are_tested_on_those_who_drew_nothing_to_train_on(plan, tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    pictures = np.repeat(rng.integers(0, 256, (6, 8, 8, 1), "uint8"), 10, axis=0)
+    sources = np.tile(np.arange(10), 6)
+    labels = np.repeat(np.arange(6), 10)
+    np.savez(tmp_path / "drawn.npz", images=pictures, labels=labels, source=sources)
+    monkeypatch.setattr(samples, "features", lambda images, size: images.reshape(len(images), -1) / 255.0)
+    two = plan(CLASSIFIERS)
+    assert two.rows == ["softmax", "NNGK"] and len(two.variants) == 6
+    running.run(two, {"drawn": tmp_path / "drawn.npz"})
+    found = tables.collect(two)["drawn"]
+    assert sorted(found) == ["NNGK, 2", "NNGK, 3", "softmax, 2", "softmax, 3"]
+    assert all(result["test"]["accuracy"] > 0.9 for row in found.values() for result in row)
+    page = tables.write(two, tmp_path / "page").read_text()
+    assert "| softmax | 1.000 (1.000 to 1.000) | " in page and (tmp_path / "page" / "two.png").is_file()
+
+    train, validation, test = samples.of_held_out_sources(labels, sources, 3, seed=0)
+    assert [len(part) for part in (train, validation, test)] == [18, 6, 18]
+    assert not set(sources[train]) & set(sources[test]) and not set(sources[validation]) & set(sources[test])
+    with pytest.raises(ValueError, match="Expected per_class to be at most 6, received: 9"):
+        samples.of_held_out_sources(labels, sources, 9, seed=0)
