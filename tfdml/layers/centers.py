@@ -1,221 +1,249 @@
 """Stored examples of classes: what classifiers by neighbours share."""
 
 import warnings
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 from keras import ops
 
-from tfdml.losses.arguments import check_count
-from tfdml.ops import at_least_float32
-from tfdml.search import nearest_neighbors
+from tfdml.layers import center_copies
+from tfdml.layers.center_checks import (
+    check_embeddings,
+    check_labels,
+    check_range,
+    check_slots,
+    check_targets,
+    known,
+)
+from tfdml.layers.center_store import CenterStore
+from tfdml.ops import at_least_float32, log_gaussian
+
+SAMPLE = 1024  # centers whose neighbours say what is usual
+USUAL = 0.95  # share of stored centers that have another one as near as is usual
 
 
 class Votes(NamedTuple):
-    """The neighbours of each query and what they have to say, arrays `(queries, neighbors)`, nearest first.
+    """The neighbours of each query and what they have to say, `(queries, neighbors)`, nearest first.
 
     Attributes:
         indices: Slots of the neighbours; -1 where fewer centers are stored.
-        labels: Their classes; -1 where there is none.
+        labels: Their classes, or likeliest classes; -1 where there is none.
         shares: Their shares of the vote; a row sums to 1.
-        distances: Their distances, Euclidean.
+        distances: Their distances, Euclidean; infinite where there is none.
     """
 
-    indices: np.ndarray
-    labels: np.ndarray
-    shares: np.ndarray
-    distances: np.ndarray
+    indices: Any
+    labels: Any
+    shares: Any
+    distances: Any
 
 
-class Centers(keras.layers.Layer):
-    """A fixed number of slots for embeddings with their classes, of which some are in use.
+class Centers(CenterStore):
+    """Classifies by the centers that are stored: a subclass says in `shares` how much each neighbour counts.
 
-    A subclass says in `vote_logits` how much each neighbour counts.
-
-    Args:
-        num_classes: Integer from 1: classes there is room for. Those without a center have probability 0.
-        capacity: Integer from 1: slots. In training sample *i* has slot *i*.
-        neighbors: Integer from 1: neighbours that vote; cut to the number of slots.
-        tile: Integer from 1: slots that are compared at a time.
+    It goes before `keras.layers.Layer` among the bases of a layer.
     """
 
-    trains_centers = False
-
-    def __init__(self, num_classes, capacity, neighbors, tile=8192, **kwargs):
-        super().__init__(autocast=False, **kwargs)  # a policy of bfloat16 must not round the embeddings
-        self.num_classes = check_count("num_classes", num_classes)
-        self.capacity = check_count("capacity", capacity)
-        self.neighbors = check_count("neighbors", neighbors)
-        self.tile = check_count("tile", tile)
-        self._warned = False
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._warned = ()
 
     def build(self, inputs_shape, index_shape=None):
-        if len(inputs_shape) != 2 or inputs_shape[-1] is None:
-            raise ValueError(f"Expected embeddings to be of shape (batch, dim), received: {inputs_shape}")
-        self.dim = inputs_shape[-1]
-        dtype = keras.backend.result_type(self.variable_dtype, "float32")
-        shape = (self.capacity, self.dim)
-        self.centers = self.state("centers", shape, dtype, trainable=self.trains_centers)
-        self.labels = self.state("labels", (self.capacity,), "int32")
-        self.active = self.state("active", (self.capacity,), "bool")
+        super().build(inputs_shape, index_shape)
+        self.state("usual_square", ())
 
-    def state(self, name, shape, dtype, trainable=False, initializer="zeros"):
-        """A variable of the layer."""
-        # Under tf.distribute all replicas hold the same, so that any of them will do.
-        aggregation = None if trainable else "only_first_replica"
-        return self.add_weight(
-            name=name,
-            shape=shape,
-            dtype=dtype,
-            initializer=initializer,
-            trainable=trainable,
-            autocast=False,
-            aggregation=aggregation,
-        )
-
-    def compute_output_shape(self, inputs_shape, index_shape=None):
-        return (inputs_shape[0], self.num_classes)
-
-    def find(self, embeddings, exclude=None):
-        """Squared distances, slots and a mask of those that exist, each `(batch, neighbors)`."""
-        distances, indices = nearest_neighbors(
-            embeddings,
-            self.centers,
-            self.neighbors,
-            distance="squared_euclidean",
-            exclude=exclude,
-            active=self.active,
-            tile=self.tile,
-        )
-        valid = indices >= 0
-        return ops.where(valid, distances, 0), ops.where(valid, indices, 0), valid
+    def own_slots(self, index):
+        """The slots of samples, -1 for none, and a mask of those that may be: a graph cannot refuse."""
+        if index is None:
+            self._warn(
+                "index",
+                f"{self.name} is trained without the index of samples: those that are stored are neighbours "
+                "of themselves",
+            )
+            return None, None
+        if (values := known(index)) is not None:
+            check_range(values, -1, self.capacity)
+        index = ops.reshape(ops.convert_to_tensor(index), (-1,))
+        if "int" not in keras.backend.standardize_dtype(index.dtype):
+            raise ValueError(f"Expected index to be integers, received: {index.dtype}")
+        possible = (index >= -1) & (index < self.capacity)
+        return ops.cast(ops.where(possible, index, -1), "int32"), possible
 
     def set_centers(self, embeddings, labels, index=None):
         """Stores embeddings and their classes, in place of all that was there.
 
+        What is trained with a slot, such as its weight, stays with it where it was in use.
+
         Args:
             embeddings: `(samples, dim)`.
-            labels: Integers `(samples,)`, from 0 to `num_classes - 1`.
+            labels: Integers `(samples,)`, from 0 to `num_classes - 1`. With soft targets also distributions
+                `(samples, num_classes)`.
             index: Slots `(samples,)`, each once. Defaults to `None`: 0, 1, ...
         """
-        embeddings, labels = self._check(embeddings, labels)
-        index = np.arange(len(embeddings)) if index is None else np.asarray(ops.convert_to_numpy(index))
-        self._check_slots(index, len(embeddings))
-        centers = np.zeros((self.capacity, self.dim), embeddings.dtype)
-        stored, active = np.zeros(self.capacity, "int32"), np.zeros(self.capacity, bool)
-        centers[index], stored[index], active[index] = embeddings, labels, True
-        self.centers.assign(centers)
-        self.labels.assign(stored)
-        self.active.assign(active)
-        self.on_change(index)
+        self._check_built()
+        embeddings = check_embeddings(embeddings, self.dim, self.capacity)
+        classes = self._classes(labels, len(embeddings))
+        index = np.arange(len(embeddings)) if index is None else index
+        slots = check_slots(index, self.capacity, len(embeddings))
+        new = slots[~self.array("active")[slots]]
+        self.active.assign(np.zeros(self.capacity, bool))
+        self.write(slots, active=True, **self.encoded(embeddings, fit=True), **classes)
+        self.on_change(new)
         self._warn_of_empty_classes()
 
     def add(self, embeddings, labels):
-        """Stores further embeddings in slots that are free; the slots, as an array."""
+        """Stores further embeddings in slots that are free; the slots, as an array.
+
+        Args:
+            embeddings: `(samples, dim)`.
+            labels: As in `set_centers`.
+        """
         self._check_built()
-        embeddings, labels = self._check(embeddings, labels)
-        free = np.flatnonzero(~ops.convert_to_numpy(self.active))
+        embeddings = check_embeddings(embeddings, self.dim, self.capacity)
+        classes = self._classes(labels, len(embeddings))
+        active = self.array("active")
+        free = np.flatnonzero(~active)
         if len(embeddings) > len(free):
             raise ValueError(
                 f"Expected at most {len(free)} embeddings, the slots that are free of a capacity of "
                 f"{self.capacity}, received: {len(embeddings)}"
             )
         slots = free[: len(embeddings)]
-        for variable, values in (self.centers, embeddings), (self.labels, labels), (self.active, True):
-            array = np.array(ops.convert_to_numpy(variable))
-            array[slots] = values
-            variable.assign(array)
+        # Codes of the centers that are there stay what they are.
+        self.write(slots, active=True, **self.encoded(embeddings, fit=not active.any()), **classes)
         self.on_change(slots)
         return slots
 
     def drop(self, index):
-        """Frees slots, which find no more."""
+        """Frees slots, integers `(samples,)`, which are found no more."""
         self._check_built()
-        index = np.asarray(ops.convert_to_numpy(index))
-        self._check_slots(index, index.size)
-        active = np.array(ops.convert_to_numpy(self.active))
-        active[index] = False
-        self.active.assign(active)
+        self.write(check_slots(index, self.capacity), active=False)
 
-    def on_change(self, slots):
-        """Called after the centers in `slots` are others."""
+    def set_targets(self, index, targets):
+        """Gives centers other distributions over classes; for a layer with soft targets.
+
+        Args:
+            index: Slots `(samples,)`, each once.
+            targets: `(samples, num_classes)`, of at least 0, each row with the sum 1.
+        """
+        self._check_built()
+        if not self.soft_targets:
+            raise ValueError(f"Expected {self.name} to have soft_targets, received: a layer with labels")
+        slots = check_slots(index, self.capacity)
+        self.write(slots, targets=check_targets(targets, len(slots), self.num_classes))
+
+    def stored(self):
+        """All centers as an array `(capacity, dim)`; those of a compressed layer are decoded."""
+        return np.asarray(ops.convert_to_numpy(self.at(np.arange(self.capacity))))
+
+    def on_change(self, new):
+        """Called after centers were stored, of which those in the slots `new` were not in use before."""
+        active = np.flatnonzero(self.array("active"))
+        if len(active) > 1:
+            chosen = active[np.linspace(0, len(active) - 1, min(len(active), SAMPLE)).astype("int32")]
+            distances, _, valid = self.find(self.at(chosen), exclude=chosen)
+            self.measure(*(ops.convert_to_numpy(x) for x in (distances, valid)))
+
+    def measure(self, distances, valid):
+        """Takes from the squared distances of stored centers to their neighbours what is usual."""
+        usual = np.quantile(distances[valid[:, 0], 0].astype("float64"), USUAL)
+        self.usual_square.assign(min(usual, 1e30))
+
+    def votes(self, embeddings):
+        """The `explain` of embeddings `(queries, dim)` as tensors, in `keras.ops`, for graphs and exports."""
+        distances, slots, valid = self.find(at_least_float32(embeddings))
+        shares, labels = self.shares(distances, slots, valid), self.labels_at(slots)
+        found = ops.where(valid, slots, -1), ops.where(valid, labels, -1)
+        return Votes(*found, shares, ops.where(valid, ops.sqrt(distances), float("inf")))
 
     def explain(self, embeddings):
-        """The `Votes` of the neighbours of embeddings `(queries, dim)`: who made the class so."""
-        self._check_built()
-        embeddings = at_least_float32(embeddings)
-        distances, indices, valid = self.find(embeddings)
-        shares = self.shares(distances, indices, valid)
-        arrays = [ops.convert_to_numpy(x) for x in (indices, valid, shares, ops.sqrt(distances))]
-        indices, valid, shares, distances = arrays
-        labels = ops.convert_to_numpy(self.labels)[indices]
-        found = np.where(valid, indices, -1), np.where(valid, labels, -1)
-        return Votes(*found, shares, np.where(valid, distances, np.inf))
+        """The neighbours that made the class of each of the embeddings `(queries, dim)`, nearest first.
 
-    def shares(self, distances, indices, valid):
+        Returns:
+            A named tuple of arrays `(queries, neighbors)`: `indices`, the slots of the neighbours, -1 where
+            fewer are stored; their `labels`; their `shares` of the vote, which sum to 1; their `distances`.
+        """
+        self._check_built()
+        return Votes(*(ops.convert_to_numpy(x) for x in self.votes(embeddings)))
+
+    def confidence(self, embeddings):
+        """Near the probability of the winning class within the data, and near 0 far from everything.
+
+        It is that probability times `min(1, k(z, c) / k_usual)`: the kernel of the nearest center `c`, over
+        that of a usual distance, within which 95 % of the stored centers have another one (measured on up to
+        1,024 of them when centers are stored). Far from everything the probability alone may be 1, as one
+        neighbour is always nearest. It is no calibrated probability. In `keras.ops`, for graphs and exports.
+
+        Args:
+            embeddings: `(queries, dim)`.
+
+        Returns:
+            A tensor `(queries,)`, from 0 to 1.
+        """
+        distances, slots, valid = self.find(at_least_float32(embeddings))
+        winning = ops.max(self.class_votes(self.shares(distances, slots, valid), slots), axis=1)
+        width = self.log_width()
+        nearer = log_gaussian(distances[:, 0], width) - log_gaussian(self.usual_square, width)
+        return winning * ops.exp(ops.minimum(nearer, 0))
+
+    def log_width(self):
+        """Logarithm of the bandwidth of the kernel that `confidence` takes."""
+        return 0.5 * ops.log(self.usual_square + 1e-16)
+
+    def shares(self, distances, slots, valid):
         """Shares of the vote `(batch, neighbors)` from what `find` gives."""
         raise NotImplementedError
+
+    def resized(self, capacity=None, num_classes=None):
+        """A new built layer with the same content, and room for more.
+
+        Args:
+            capacity: Integer, no fewer slots than before. Defaults to `None`: as before.
+            num_classes: Integer, no fewer classes than before. Defaults to `None`: as before.
+        """
+        self._check_built()
+        return center_copies.resized(self, capacity, num_classes)
+
+    def compressed(self, bytes=16, dim=None):
+        """A new built layer of the same content, that holds codes of a few bytes in place of the centers.
+
+        Classes, weights, mask and bandwidth are the same. The codes are those of `tfdml.search.OPQ`, trained
+        on the centers in use; their distances are looked up in tables, in graph. Rotation and codebooks take
+        `4 · dim · (dim of embeddings + 256)` bytes beside them.
+
+        Args:
+            bytes: Integer from 1 to the dimension of embeddings: bytes a center. Defaults to `16`.
+            dim: A multiple of `bytes`: directions that are coded. Defaults to `None`: see `OPQ`.
+        """
+        self._check_built()
+        return center_copies.compressed(self, bytes, dim)
+
+    def _classes(self, labels, count):
+        if self.soft_targets:
+            return {"targets": check_targets(labels, count, self.num_classes)}
+        return {"labels": check_labels(labels, count, self.num_classes)}
 
     def _check_built(self):
         if not self.built:
             raise ValueError(f"Expected {self.name} to be built, received: a layer that was never called")
 
-    def _check(self, embeddings, labels):
-        self._check_built()
-        embeddings = np.asarray(ops.convert_to_numpy(at_least_float32(embeddings)))
-        labels = np.asarray(ops.convert_to_numpy(labels))
-        if embeddings.ndim != 2 or embeddings.shape[1] != self.dim:
-            raise ValueError(
-                f"Expected embeddings to be of shape (samples, {self.dim}), received: {embeddings.shape}"
-            )
-        if len(embeddings) > self.capacity:
-            raise ValueError(
-                f"Expected at most {self.capacity} embeddings, the capacity, received: {len(embeddings)}"
-            )
-        if not np.isfinite(embeddings).all():
-            raise ValueError("Expected embeddings to be finite, received: NaN or infinity")
-        labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
-        if labels.shape != (len(embeddings),) or not np.issubdtype(labels.dtype, np.integer):
-            raise ValueError(
-                f"Expected labels to be integers of shape ({len(embeddings)},), received: "
-                f"{labels.dtype} of shape {labels.shape}"
-            )
-        if labels.size and (labels.min() < 0 or labels.max() >= self.num_classes):
-            raise ValueError(
-                f"Expected labels to be from 0 to {self.num_classes - 1}, received: {labels.min()} to "
-                f"{labels.max()}"
-            )
-        return embeddings, labels
-
-    def _check_slots(self, index, count):
-        if index.shape != (count,) or not np.issubdtype(index.dtype, np.integer):
-            raise ValueError(f"Expected index to be integers of shape ({count},), received: {index!r}")
-        if index.size and (index.min() < 0 or index.max() >= self.capacity):
-            raise ValueError(
-                f"Expected index to be from 0 to {self.capacity - 1}, the capacity less one, received: "
-                f"{index.min()} to {index.max()}"
-            )
-        if len(np.unique(index)) != len(index):
-            raise ValueError("Expected index to name each slot once, received: some of them twice")
-
     def _warn_of_empty_classes(self):
-        stored = np.unique(ops.convert_to_numpy(self.labels)[ops.convert_to_numpy(self.active)])
-        empty = np.setdiff1d(np.arange(self.num_classes), stored)
-        if len(empty) and not self._warned:
-            self._warned = True
+        labels = np.asarray(ops.convert_to_numpy(self.labels_at(np.arange(self.capacity))))
+        if self.soft_targets:
+            has = (self.array("targets")[self.array("active")] > 0).any(axis=0)
+            empty = np.flatnonzero(~has)
+        else:
+            empty = np.setdiff1d(np.arange(self.num_classes), labels[self.array("active")])
+        if len(empty):
             names = ", ".join(map(str, empty[:10])) + (", ..." if len(empty) > 10 else "")
-            warnings.warn(
+            self._warn(
+                "classes",
                 f"{self.name} has no center of {len(empty)} of {self.num_classes} classes, whose probability "
                 f"is zero: {names}",
-                stacklevel=3,
             )
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "num_classes": self.num_classes,
-            "capacity": self.capacity,
-            "neighbors": self.neighbors,
-            "tile": self.tile,
-        }
+    def _warn(self, of, text):
+        if of not in self._warned:
+            self._warned = (*self._warned, of)
+            warnings.warn(text, stacklevel=4)

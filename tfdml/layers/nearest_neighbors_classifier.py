@@ -4,11 +4,11 @@ import keras
 from keras import ops
 
 from tfdml.layers.centers import Centers
-from tfdml.ops import at_least_float32, class_shares
+from tfdml.ops import at_least_float32
 
 
 @keras.saving.register_keras_serializable(package="tfdml")
-class NearestNeighborsClassifier(Centers):
+class NearestNeighborsClassifier(Centers, keras.layers.Layer):
     """Classifies by the majority among the nearest stored embeddings. Nothing of it is trained.
 
     `tfdml.callbacks.CenterRefresh` stores the embeddings of a training set, or `set_centers` and `add` those
@@ -19,6 +19,7 @@ class NearestNeighborsClassifier(Centers):
         capacity: Integer from 1: slots for centers.
         neighbors: Integer from 1: neighbours that vote; cut to the number of slots, and where fewer centers
             are stored these vote. Defaults to `5`.
+        compression: As in `tfdml.layers.NNGKClassifier`. Defaults to `None`.
         tile: Integer from 1: centers that are compared at a time. Defaults to `8192`.
 
     Call arguments:
@@ -40,15 +41,16 @@ class NearestNeighborsClassifier(Centers):
     Reference: Cover and Hart, Nearest Neighbor Pattern Classification, 1967.
     """
 
-    def __init__(self, num_classes, capacity, neighbors=5, tile=8192, **kwargs):
-        super().__init__(num_classes, capacity, neighbors, tile, **kwargs)
+    def __init__(self, num_classes, capacity, neighbors=5, compression=None, tile=8192, **kwargs):
+        super().__init__(num_classes, capacity, neighbors, tile, False, compression, **kwargs)
 
     def call(self, inputs, index=None, training=False):
-        distances, indices, valid = self.find(at_least_float32(inputs), index if training else None)
-        shares = self.shares(distances, indices, valid)
-        return class_shares(shares, ops.take(self.labels, indices), self.num_classes)
+        own, possible = self.own_slots(index) if training and index is not None else (None, None)
+        distances, slots, valid = self.find(at_least_float32(inputs), exclude=own)
+        valid = valid if own is None else valid & possible[:, None]
+        return self.class_votes(self.shares(distances, slots, valid), slots)
 
-    def shares(self, distances, indices, valid):
+    def shares(self, distances, slots, valid):
         votes = ops.cast(valid, distances.dtype)
         count = distances.shape[1]
         # A whole vote is more than all that the order of neighbours decides.

@@ -6,14 +6,13 @@ from keras import ops
 
 from tfdml.layers.adding import AddsLoss
 from tfdml.layers.centers import Centers
+from tfdml.layers.neighbor_table import NeighborTable, check_search, index_config
 from tfdml.losses.arguments import check_name, check_number
-from tfdml.ops import at_least_float32, class_logits, class_shares, log_gaussian, vote_shares
-
-MEDIAN_OF = 1024  # centers whose neighbours the bandwidth is the median of
+from tfdml.ops import at_least_float32, log_gaussian, vote_shares
 
 
 @keras.saving.register_keras_serializable(package="tfdml")
-class NNGKClassifier(AddsLoss, Centers):
+class NNGKClassifier(AddsLoss, NeighborTable, Centers, keras.layers.Layer):
     """Classifies by the nearest stored embeddings, each voting with a Gaussian kernel of its distance.
 
     It learns like a network, by cross-entropy, ranks like a retrieval system, and can be read: `explain`
@@ -40,12 +39,23 @@ class NNGKClassifier(AddsLoss, Centers):
         activation: `"softmax"`: probabilities; or `None`: logits, for a cross-entropy with
             `from_logits=True`, which trains better where the class of a sample is not among its neighbours.
             Defaults to `"softmax"`.
+        soft_targets: Whether each center has a distribution over classes, `targets`, in place of a label:
+            `set_targets` changes them. Defaults to `False`.
+        search: `None`: neighbours are searched exactly, in graph, at every step; or an index of
+            `tfdml.search`, such as one outside the graph: `CenterRefresh` finds with it the neighbours of all
+            samples at each refresh, and training looks them up by `index`. Inference searches exactly, in
+            graph, in either case: nothing outside the graph is ever exported. Defaults to `None`.
+        compression: `None`: centers are held as they are; or an integer: as codes of so many bytes, of
+            `tfdml.search.OPQ`, which cannot be loose; or a dictionary of `bytes` and `dim`, the directions
+            that are coded. Mostly you would train without and call `compressed`. Defaults to `None`.
         tile: Integer from 1: centers that are compared at a time. Defaults to `8192`.
 
     Call arguments:
         inputs: Embeddings `(batch, dim)`.
         index: Optional integers `(batch,)`: slots of the samples. In training a sample is never its own
-            neighbour, and draws its loose center. Leave it out in inference.
+            neighbour, and draws its loose center. -1 is a sample without a slot, which has no neighbours
+            where `search` is given. A sample whose slot does not exist has no neighbours, or is an error
+            where no graph is traced. Leave it out in inference.
 
     Output shape: `(batch, num_classes)`, float32 at least, whatever the policy.
 
@@ -78,76 +88,87 @@ class NNGKClassifier(AddsLoss, Centers):
         sample_weights=True,
         center_regularization=0.01,
         activation="softmax",
+        soft_targets=False,
+        search=None,
+        compression=None,
         tile=8192,
         **kwargs,
     ):
-        super().__init__(num_classes, capacity, neighbors, tile, **kwargs)
+        super().__init__(num_classes, capacity, neighbors, tile, soft_targets, compression, **kwargs)
         if isinstance(bandwidth, str):
             self.bandwidth = check_name("bandwidth", bandwidth, ("median", "learned"))
         else:
             self.bandwidth = check_number("bandwidth", bandwidth, above=0)
         self.center_mode = check_name("centers", centers, ("tied", "fixed", "loose"))
         self.trains_centers = centers == "loose"
+        if self.trains_centers and self.compression is not None:
+            raise ValueError("Expected centers to be 'tied' or 'fixed' with compression, received: 'loose'")
         self.sample_weights = bool(sample_weights)
         self.center_regularization = check_number("center_regularization", center_regularization, minimum=0)
         self.activation = check_name("activation", activation, ("softmax", None))
+        self.search = check_search(search)
 
     def build(self, inputs_shape, index_shape=None):
         super().build(inputs_shape, index_shape)
-        dtype = keras.backend.result_type(self.variable_dtype, "float32")
-        self.log_weights = self.state("log_weights", (self.capacity,), dtype, self.sample_weights)
+        self.state("log_weights", (self.capacity,), trainable=self.sample_weights)
         first = 0.0 if isinstance(self.bandwidth, str) else float(np.log(self.bandwidth))
-        self.log_bandwidth = self.state(
+        self.state(
             "log_bandwidth",
             (),
-            dtype,
             trainable=self.bandwidth == "learned",
             initializer=keras.initializers.Constant(first),
         )
-        self.bandwidth_is_set = self.state("bandwidth_is_set", (), "bool")
+        self.state("bandwidth_is_set", (), "bool")
+        self.build_table()
 
     def call(self, inputs, index=None, training=False):
         embeddings = at_least_float32(inputs)
-        own = index if training else None
+        own, possible = self.own_slots(index) if training else (None, None)
         if own is not None and self.trains_centers and self.center_regularization:
             self._draw(embeddings, own)
-        distances, indices, valid = self.find(embeddings, exclude=own)
-        labels, logits = ops.take(self.labels, indices), self.logits(distances, indices)
+        if own is not None and self.search is not None:
+            distances, slots, valid = self.look_up(embeddings, own, possible)
+        else:
+            distances, slots, valid = self.find(embeddings, exclude=own)
+            valid = valid if own is None else valid & possible[:, None]
+        logits = self.logits(distances, slots)
         if self.activation is None:
-            return class_logits(logits, valid, labels, self.num_classes)
-        return class_shares(vote_shares(logits, valid), labels, self.num_classes)
+            return self.class_logits(logits, valid, slots)
+        return self.class_votes(vote_shares(logits, valid), slots)
 
-    def logits(self, distances, indices):
+    def logits(self, distances, slots):
         """Logarithms of what each neighbour adds to its class, `(batch, neighbors)`."""
-        return log_gaussian(distances, self.log_bandwidth) + ops.take(self.log_weights, indices)
+        return log_gaussian(distances, self.log_bandwidth) + ops.take(self.log_weights, slots)
 
-    def shares(self, distances, indices, valid):
-        return vote_shares(self.logits(distances, indices), valid)
+    def shares(self, distances, slots, valid):
+        return vote_shares(self.logits(distances, slots), valid)
 
-    def _draw(self, embeddings, index):
+    def log_width(self):
+        return self.log_bandwidth
+
+    def _draw(self, embeddings, own):
         """The loss that holds loose centers near their samples: the mean over the batch is one over all."""
-        apart = embeddings - ops.take(self.centers, ops.cast(index, "int32"), axis=0)
+        slots = ops.where(own >= 0, own, 0)
+        stored = (own >= 0) & ops.take(self.active, slots)
+        apart = ops.where(stored[:, None], embeddings - ops.take(self.centers, slots, axis=0), 0)
         self.add_reduced(self.center_regularization * ops.mean(ops.sum(ops.square(apart), axis=1)))
 
-    def on_change(self, slots):
-        """Weights of new samples begin at 1, and the bandwidth follows the centers if it is to."""
-        if self.bandwidth == "median" or (
-            self.bandwidth == "learned" and not bool(ops.convert_to_numpy(self.bandwidth_is_set))
-        ):
-            self._set_bandwidth()
+    def on_change(self, new):
+        """Weights of new samples begin at 1; bandwidth and table follow the centers."""
+        self.write(new, log_weights=0)
+        super().on_change(new)
+        if self.search is not None:
+            self.renew_table()
 
-    def _set_bandwidth(self):
-        active = np.flatnonzero(ops.convert_to_numpy(self.active))
-        chosen = active[np.linspace(0, len(active) - 1, min(len(active), MEDIAN_OF)).astype(int)]
-        if len(active) < 2:
-            return
-        embeddings = ops.convert_to_numpy(self.centers)[chosen]
-        distances, _, valid = self.find(ops.convert_to_tensor(embeddings), exclude=chosen)
-        distances, valid = (ops.convert_to_numpy(x) for x in (distances, valid))
-        median = float(np.sqrt(np.median(distances[valid])))
-        if median > 0:
-            self.log_bandwidth.assign(np.log(median))
-            self.bandwidth_is_set.assign(True)
+    def measure(self, distances, valid):
+        """Sets the bandwidth too, if it is to follow the centers, or begins with them."""
+        super().measure(distances, valid)
+        begins = self.bandwidth == "learned" and not self.array("bandwidth_is_set")
+        if self.bandwidth == "median" or begins:
+            median = float(np.sqrt(np.median(distances[valid].astype("float64"))))
+            if 0 < median < float("inf"):
+                self.log_bandwidth.assign(np.log(median))
+                self.bandwidth_is_set.assign(True)
 
     def get_config(self):
         return {
@@ -157,4 +178,6 @@ class NNGKClassifier(AddsLoss, Centers):
             "sample_weights": self.sample_weights,
             "center_regularization": self.center_regularization,
             "activation": self.activation,
+            "soft_targets": self.soft_targets,
+            "search": index_config(self.search),
         }

@@ -16,7 +16,14 @@ from tfdml.ops.safe import at_least_float32, l2_normalize, safe_norm, safe_sqrt
 from tfdml.ops.tiled import by_tiles
 from tfdml.ops.triplets import hinge_sums, semi_hard_negatives
 from tfdml.ops.turns import by_turns
-from tfdml.ops.votes import class_logits, class_shares, log_gaussian, vote_shares
+from tfdml.ops.votes import (
+    class_logits,
+    class_shares,
+    log_gaussian,
+    soft_class_logits,
+    soft_class_shares,
+    vote_shares,
+)
 
 __all__ = [
     "at_least_float32",
@@ -46,6 +53,8 @@ __all__ = [
     "safe_sqrt",
     "scatter_rows",
     "semi_hard_negatives",
+    "soft_class_logits",
+    "soft_class_shares",
     "squared_euclidean",
     "used_labels",
     "vote_shares",

@@ -2,26 +2,32 @@
 
 from keras import ops
 
-from tfdml.ops.log_sum_exp import EMPTY, log_sum_exp
+from tfdml.ops.log_sum_exp import EMPTY
 from tfdml.ops.safe import at_least_float32
 
-# What a class without a neighbour is taken to have of the whole vote, as its logit must be finite.
+# Of the farthest neighbour's kernel, what a class without a neighbour is taken to have: its logit must be
+# finite. It is below that of every class that has one.
 ABSENT = 23.0  # -log(1e-10)
+FARTHEST = 1e20  # squared: beyond it all are as far, as products of it must stay in the range of float32
+LEAST = -1e28  # still above what marks an empty sum
 
 
 def log_gaussian(squared_distances, log_bandwidth):
     """`-d² / (2 bandwidth²)`, the logarithm of the Gaussian kernel, of any shape.
 
     Args:
-        squared_distances: Tensor of at least 0.
+        squared_distances: Tensor of at least 0; above 1e20 as if it were 1e20.
         log_bandwidth: Logarithm of the bandwidth, in the units of the distance; cut to -20 to 20.
+
+    Output: The same shape, finite, -1e28 at least.
 
     Example:
 
     >>> float(tfdml.ops.log_gaussian(4.0, np.log(2.0)))
     -0.5
     """
-    return -0.5 * squared_distances * ops.exp(-2 * ops.clip(log_bandwidth, -20, 20))
+    squared = ops.minimum(squared_distances, FARTHEST)
+    return ops.maximum(-0.5 * squared * ops.exp(-2 * ops.clip(log_bandwidth, -20, 20)), LEAST)
 
 
 def vote_shares(logits, valid):
@@ -62,8 +68,8 @@ def class_shares(shares, labels, num_classes):
 def class_logits(logits, valid, labels, num_classes):
     """Log-sum-exp of the neighbours of each class, `(queries, num_classes)`.
 
-    A class without a neighbour has 1e-10 of the whole vote. Its cross-entropy is then a constant: were it to
-    drive a query away from all its neighbours, it would drive it from where its class is found later.
+    A class without a neighbour has the logit of the farthest neighbour, less 23: as if 1e-10 of that
+    neighbour were of the class. So its cross-entropy is finite, and drives a query away from its neighbours.
 
     Args:
         logits: `(queries, neighbors)`.
@@ -77,17 +83,55 @@ def class_logits(logits, valid, labels, num_classes):
     largest = ops.segment_max(ops.stop_gradient(flat), places, num_segments=size)
     largest = ops.stop_gradient(ops.maximum(largest, EMPTY))
     # The class of the row's nearest must not swallow that of its farthest: each has a largest of its own.
-    terms = ops.exp(ops.where(flat_valid, flat - ops.take(largest, places), EMPTY))
+    terms = ops.where(flat_valid, ops.exp(ops.where(flat_valid, flat - ops.take(largest, places), 0)), 0)
     total = ops.segment_sum(terms, places, num_segments=size)
     sums = ops.where(total > 0, ops.log(ops.where(total > 0, total, 1)) + largest, EMPTY)
     return with_absent(ops.reshape(sums, (-1, num_classes)), logits, valid)
 
 
+def soft_class_shares(shares, targets):
+    """Sum of the shares of the neighbours in each class, where each has a distribution over classes.
+
+    Args:
+        shares: `(queries, neighbors)`.
+        targets: Distributions of the neighbours, `(queries, neighbors, num_classes)`.
+
+    Output: `(queries, num_classes)`.
+
+    Example:
+
+    >>> targets = np.array([[[1.0, 0.0], [0.5, 0.5]]])
+    >>> keras.ops.convert_to_numpy(tfdml.ops.soft_class_shares(np.array([[0.6, 0.4]]), targets)).tolist()
+    [[0.8, 0.2]]
+    """
+    return ops.sum(shares[:, :, None] * targets, axis=1)
+
+
+def soft_class_logits(logits, valid, targets):
+    """`tfdml.ops.class_logits` of neighbours that each have a distribution over classes.
+
+    Args:
+        logits: `(queries, neighbors)`.
+        valid: Boolean mask, the same shape.
+        targets: Distributions of the neighbours, `(queries, neighbors, num_classes)`.
+
+    Output: `(queries, num_classes)`: `log(sum_i targets_i exp(logits_i))`, and for a class of which no
+        neighbour has anything, the logit of the farthest neighbour, less 23.
+    """
+    logits = at_least_float32(logits)
+    counts = valid[:, :, None] & (targets > 0)
+    terms = logits[:, :, None] + ops.log(ops.where(counts, targets, 1))
+    largest = ops.stop_gradient(ops.max(ops.where(counts, terms, EMPTY), axis=1, keepdims=True))
+    total = ops.sum(ops.where(counts, ops.exp(ops.where(counts, terms - largest, 0)), 0), axis=1)
+    sums = ops.where(total > 0, ops.log(ops.where(total > 0, total, 1)) + largest[:, 0], EMPTY)
+    return with_absent(sums, logits, valid)
+
+
 def with_absent(class_sums, logits, valid):
     """`class_sums` with a logit for the classes that no neighbour votes for, where it is -1e30."""
-    total = log_sum_exp(logits, valid)[:, None]
-    absent = ops.where(total > 0.5 * EMPTY, total, 0) - ABSENT
-    return ops.where(class_sums > 0.5 * EMPTY, class_sums, absent)
+    farthest = ops.min(ops.where(valid, logits, float("inf")), axis=1, keepdims=True)
+    farthest = ops.where(farthest < float("inf"), farthest, 0)
+    return ops.where(class_sums > 0.5 * EMPTY, class_sums, ops.stop_gradient(farthest) - ABSENT)
 
 
 def _places(labels, num_classes):

@@ -1,0 +1,64 @@
+"""Embeddings, labels and slots of a training set, by the part of a model before its classifier."""
+
+import keras
+import numpy as np
+
+from tfdml.layers.classifier_parts import embedded_inputs, embedding_of
+from tfdml.metrics.embedding import model_inputs
+
+FORM = "batches ({'image': ..., 'index': ...}, labels)"
+
+
+class CenterEmbedding:
+    """Embeds a data set in inference mode, by a function that is traced once.
+
+    Args:
+        model: A Functional or Sequential model.
+        layer: Its classifier.
+        dataset: As in `CenterRefresh`.
+    """
+
+    def __init__(self, model, layer, dataset):
+        self.dataset, self.shared = dataset, replicas_of(model)
+        inputs, embedding = embedded_inputs(model), embedding_of(model, layer)
+        if self.shared is None:
+            self.model = keras.Model(inputs, embedding)
+            return
+        try:
+            given, label = dataset.element_spec[:2]
+            beside = {"index": given["index"], "label": label}
+        except (AttributeError, TypeError, KeyError, ValueError) as error:
+            raise ValueError(
+                f"Expected dataset to be a tf.data.Dataset of {FORM} where there are several replicas, "
+                f"received: {getattr(dataset, 'element_spec', type(dataset))}"
+            ) from error
+        # What belongs together comes back together, in whatever order the replicas answer.
+        with self.shared.scope():
+            beside = {n: keras.Input(s.shape[1:], dtype=s.dtype.name, name=n) for n, s in beside.items()}
+            same = [keras.layers.Identity(dtype=x.dtype)(x) for x in (beside["label"], beside["index"])]
+            self.model = keras.Model(inputs | beside, [embedding, *same])
+
+    def __call__(self):
+        """Embeddings, labels and slots, as arrays."""
+        if self.shared is not None:  # each replica embeds its share
+            wanted = [name for name in self.model.input if name != "label"]
+            given = self.dataset.map(lambda x, y, *_: {**{name: x[name] for name in wanted}, "label": y})
+            return tuple(self.model.predict(given, verbose=0))
+        parts = [self._batch(batch) for batch in self.dataset]
+        if not parts:
+            raise ValueError("Expected dataset to give at least one batch, received: none")
+        return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
+
+    def _batch(self, batch):
+        if not isinstance(batch, tuple | list) or len(batch) < 2 or not isinstance(batch[0], dict):
+            raise ValueError(f"Expected dataset to give {FORM}, received: {type(batch)}")
+        if "index" not in batch[0]:
+            raise ValueError(f"Expected dataset to give the input 'index', received: {', '.join(batch[0])}")
+        embeddings = self.model.predict_on_batch(model_inputs(self.model, batch[0]))
+        return embeddings, *(keras.ops.convert_to_numpy(x) for x in (batch[1], batch[0]["index"]))
+
+
+def replicas_of(model):
+    """The `tf.distribute` strategy of a model, if it has several replicas."""
+    strategy = getattr(model, "distribute_strategy", None)
+    return strategy if strategy is not None and strategy.num_replicas_in_sync > 1 else None

@@ -1,0 +1,55 @@
+"""Copies of classifiers by neighbours: with room for more, or compressed."""
+
+import numpy as np
+
+from tfdml.layers.center_store import padded
+from tfdml.losses.arguments import check_count
+from tfdml.search import OPQ
+
+
+def copied(layer, **changes):
+    """A new built layer of another configuration, with what its variables have in common with the old ones.
+
+    Where a variable is larger, the rest is as in a new layer.
+    """
+    new = type(layer).from_config({**layer.get_config(), **changes})
+    new.build((None, layer.dim))
+    for name in set(layer.state_names) & set(new.state_names):
+        old, array = layer.array(name), new.array(name)
+        array[tuple(map(slice, old.shape))] = old
+        getattr(new, name).assign(array)
+    new._warned = layer._warned
+    return new
+
+
+def resized(layer, capacity, num_classes):
+    """`layer` with room for more."""
+    sizes = {"capacity": capacity, "num_classes": num_classes}
+    for name, size in sizes.items():
+        now = getattr(layer, name)
+        sizes[name] = now if size is None else check_count(name, size)
+        if sizes[name] < now:
+            raise ValueError(f"Expected {name} to be at least {now}, what it is, received: {size}")
+    return copied(layer, **sizes)
+
+
+def compressed(layer, bytes, dim):
+    """`layer` with codes in place of centers."""
+    if layer.compression is not None:
+        raise ValueError(f"Expected {layer.name} to hold its centers, received: a layer that is compressed")
+    slots = np.flatnonzero(layer.array("active"))
+    if not len(slots):
+        raise ValueError(f"Expected {layer.name} to have centers, received: a layer without")
+    centers = layer.array("centers")[slots]
+    opq = OPQ(bytes=check_count("bytes", bytes), dim=dim).fit(centers)
+    changes = {"compression": {"bytes": opq.bytes, "dim": opq.rotation.shape[1]}}
+    if layer.trains_centers:  # codes are not trained
+        changes["centers"] = "fixed"
+    new = copied(layer, **changes)
+    new.rotation.assign(opq.rotation)
+    new.codebooks.assign(padded(opq.codebooks))
+    codes = opq.encode(centers)
+    new.write(slots, codes=codes)
+    lost = np.square(centers - opq.decode(codes)).sum(axis=1).mean()
+    new.usual_square.assign(layer.array("usual_square") + lost)
+    return new
