@@ -2,11 +2,10 @@
 
 from keras import ops
 
-from tfdml.ops.log_sum_exp import EMPTY
+from tfdml.ops.log_sum_exp import EMPTY, log_sum_exp
 from tfdml.ops.safe import at_least_float32
 
-# Of the farthest neighbour's kernel, what a class without a neighbour is taken to have: its logit must be
-# finite. It is below that of every class that has one.
+# What a class without a neighbour is taken to have of the whole vote, as its logit must be finite.
 ABSENT = 23.0  # -log(1e-10)
 FARTHEST = 1e20  # squared: beyond it all are as far, as products of it must stay in the range of float32
 LEAST = -1e28  # still above what marks an empty sum
@@ -68,8 +67,8 @@ def class_shares(shares, labels, num_classes):
 def class_logits(logits, valid, labels, num_classes):
     """Log-sum-exp of the neighbours of each class, `(queries, num_classes)`.
 
-    A class without a neighbour has the logit of the farthest neighbour, less 23: as if 1e-10 of that
-    neighbour were of the class. So its cross-entropy is finite, and drives a query away from its neighbours.
+    A class without a neighbour has 1e-10 of the whole vote. Its cross-entropy is then a constant: were it to
+    drive a query away from all its neighbours, it would drive it from where its class is found later.
 
     Args:
         logits: `(queries, neighbors)`.
@@ -116,7 +115,7 @@ def soft_class_logits(logits, valid, targets):
         targets: Distributions of the neighbours, `(queries, neighbors, num_classes)`.
 
     Output: `(queries, num_classes)`: `log(sum_i targets_i exp(logits_i))`, and for a class of which no
-        neighbour has anything, the logit of the farthest neighbour, less 23.
+        neighbour has anything, 1e-10 of the whole vote.
     """
     logits = at_least_float32(logits)
     counts = valid[:, :, None] & (targets > 0)
@@ -129,9 +128,9 @@ def soft_class_logits(logits, valid, targets):
 
 def with_absent(class_sums, logits, valid):
     """`class_sums` with a logit for the classes that no neighbour votes for, where it is -1e30."""
-    farthest = ops.min(ops.where(valid, logits, float("inf")), axis=1, keepdims=True)
-    farthest = ops.where(farthest < float("inf"), farthest, 0)
-    return ops.where(class_sums > 0.5 * EMPTY, class_sums, ops.stop_gradient(farthest) - ABSENT)
+    total = log_sum_exp(logits, valid)[:, None]
+    absent = ops.where(total > 0.5 * EMPTY, total, 0) - ABSENT
+    return ops.where(class_sums > 0.5 * EMPTY, class_sums, absent)
 
 
 def _places(labels, num_classes):
