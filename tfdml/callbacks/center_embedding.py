@@ -3,8 +3,7 @@
 import keras
 import numpy as np
 
-from tfdml.layers.classifier_parts import embedded_inputs, embedding_of
-from tfdml.metrics.embedding import model_inputs
+from tfdml.layers.classifier_parts import embedding_of, feed
 
 FORM = "batches ({'image': ..., 'index': ...}, labels)"
 
@@ -20,9 +19,10 @@ class CenterEmbedding:
 
     def __init__(self, model, layer, dataset):
         self.dataset, self.shared = dataset, replicas_of(model)
-        inputs, embedding = embedded_inputs(model), embedding_of(model, layer)
+        self.inputs, embedding = embedding_of(model, layer)
+        named = {x.name: x for x in self.inputs.values()}
         if self.shared is None:
-            self.model = keras.Model(inputs, embedding)
+            self.model = keras.Model(named, embedding)
             return
         try:
             given, label = dataset.element_spec[:2]
@@ -36,13 +36,14 @@ class CenterEmbedding:
         with self.shared.scope():
             beside = {n: keras.Input(s.shape[1:], dtype=s.dtype.name, name=n) for n, s in beside.items()}
             same = [keras.layers.Identity(dtype=x.dtype)(x) for x in (beside["label"], beside["index"])]
-            self.model = keras.Model(inputs | beside, [embedding, *same])
+            self.model = keras.Model(named | beside, [embedding, *same])
 
     def __call__(self):
         """Embeddings, labels and slots, as arrays."""
         if self.shared is not None:  # each replica embeds its share
-            wanted = [name for name in self.model.input if name != "label"]
-            given = self.dataset.map(lambda x, y, *_: {**{name: x[name] for name in wanted}, "label": y})
+            given = self.dataset.map(
+                lambda x, y, *_: {**feed(self.inputs, x), "index": x["index"], "label": y}
+            )
             return tuple(self.model.predict(given, verbose=0))
         parts = [self._batch(batch) for batch in self.dataset]
         if not parts:
@@ -54,7 +55,7 @@ class CenterEmbedding:
             raise ValueError(f"Expected dataset to give {FORM}, received: {type(batch)}")
         if "index" not in batch[0]:
             raise ValueError(f"Expected dataset to give the input 'index', received: {', '.join(batch[0])}")
-        embeddings = self.model.predict_on_batch(model_inputs(self.model, batch[0]))
+        embeddings = self.model.predict_on_batch(feed(self.inputs, batch[0]))
         return embeddings, *(keras.ops.convert_to_numpy(x) for x in (batch[1], batch[0]["index"]))
 
 

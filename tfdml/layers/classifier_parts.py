@@ -19,8 +19,9 @@ def only_classifier(model):
 
 
 def embedded_inputs(model):
-    """The symbolic inputs of a model that its embeddings are made of, by name."""
-    inputs = model.input
+    """The symbolic inputs of a model that its embeddings are made of, by the names that data give them."""
+    # A Sequential model has no single input before it was called on a symbol itself.
+    inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
     if isinstance(inputs, list | tuple):
         inputs = {x.name: x for x in inputs}
     if not isinstance(inputs, dict):
@@ -29,22 +30,33 @@ def embedded_inputs(model):
 
 
 def embedding_of(model, layer):
-    """The symbolic embedding that a model calls a classifier on; a layer may be called in several models."""
+    """The inputs by name, and the symbolic embedding that a model calls a classifier on.
+
+    A layer may be called in several models.
+    """
     try:
-        inputs = list(embedded_inputs(model).values())
+        inputs = embedded_inputs(model)
         for node in layer._inbound_nodes:
             embedding = node.input_tensors[0]
             try:
-                keras.Model(inputs, embedding)
+                keras.Model(list(inputs.values()), embedding)
             except ValueError:  # of another model
                 continue
-            return embedding
-    except (AttributeError, ValueError):
+            return inputs, embedding
+    except (AttributeError, TypeError, ValueError):
         pass  # a subclassed model, which has no symbols
     raise ValueError(
         f"Expected model to be Functional or Sequential, with {layer.name} called on an embedding, "
         f"received: {model!r}"
     )
+
+
+def feed(inputs, given):
+    """Of a batch by the names of data, what a model of those inputs takes, by the names of its own."""
+    missing = [name for name in inputs if name not in given]
+    if missing:
+        raise ValueError(f"Expected the input {missing[0]!r} to be given, received: {', '.join(given)}")
+    return {x.name: given[name] for name, x in inputs.items()}
 
 
 def with_classifier(model, layer, new):

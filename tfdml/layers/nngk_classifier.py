@@ -138,7 +138,7 @@ class NNGKClassifier(AddsLoss, NeighborTable, Centers, keras.layers.Layer):
 
     def logits(self, distances, slots):
         """Logarithms of what each neighbour adds to its class, `(batch, neighbors)`."""
-        return log_gaussian(distances, self.log_bandwidth) + ops.take(self.log_weights, slots)
+        return ops.add(log_gaussian(distances, self.log_bandwidth), ops.take(self.log_weights, slots))
 
     def shares(self, distances, slots, valid):
         return vote_shares(self.logits(distances, slots), valid)

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from tfdml.layers.classifier_parts import embedded_inputs, embedding_of, only_classifier, with_classifier
+from tfdml.layers.classifier_parts import embedding_of, feed, only_classifier, with_classifier
 
 
 def add_examples(model, images, labels, layer=None, batch_size=32):
@@ -36,9 +36,10 @@ def add_examples(model, images, labels, layer=None, batch_size=32):
     [2]
     """
     layer = only_classifier(model) if layer is None else layer
-    embed = keras.Model(embedded_inputs(model), embedding_of(model, layer))
-    inputs = images if isinstance(images, dict) else {next(iter(embed.input)): np.asarray(images)}
-    embeddings = embed.predict(inputs, batch_size=batch_size, verbose=0)
+    inputs, embedding = embedding_of(model, layer)
+    embed = keras.Model({x.name: x for x in inputs.values()}, embedding)
+    images = images if isinstance(images, dict) else {next(iter(inputs)): np.asarray(images)}
+    embeddings = embed.predict(feed(inputs, images), batch_size=batch_size, verbose=0)
     labels = np.asarray(keras.ops.convert_to_numpy(labels))
     larger = with_room(layer, len(embeddings), labels)
     # Before anything of the model is touched: the layer refuses what it cannot store.

@@ -20,12 +20,12 @@ def compressed(model, bytes=16, dim=None, layer=None):
 
     Example:
 
-    >>> classifier = tfdml.layers.NNGKClassifier(num_classes=2, capacity=300)
+    >>> classifier = tfdml.layers.NNGKClassifier(num_classes=2, capacity=200)
     >>> model = keras.Sequential([keras.Input((8,)), classifier])
-    >>> classifier.set_centers(np.random.default_rng(0).normal(size=(300, 8)), np.arange(300) % 2)
+    >>> classifier.set_centers(np.random.default_rng(0).normal(size=(200, 8)), np.arange(200) % 2)
     >>> small = tfdml.models.compressed(model, bytes=4)
-    >>> small.layers[-1].codes.shape, small.predict(np.zeros((1, 8)), verbose=0).shape
-    ((300, 4), (1, 2))
+    >>> tuple(small.layers[-1].codes.shape), small.predict(np.zeros((1, 8)), verbose=0).shape
+    ((200, 4), (1, 2))
     """
     layer = only_classifier(model) if layer is None else layer
     return with_classifier(model, layer, layer.compressed(bytes, dim))

@@ -25,8 +25,9 @@ def log_gaussian(squared_distances, log_bandwidth):
     >>> float(tfdml.ops.log_gaussian(4.0, np.log(2.0)))
     -0.5
     """
-    squared = ops.minimum(squared_distances, FARTHEST)
-    return ops.maximum(-0.5 * squared * ops.exp(-2 * ops.clip(log_bandwidth, -20, 20)), LEAST)
+    squared = ops.minimum(at_least_float32(squared_distances), FARTHEST)
+    precision = ops.exp(-2 * ops.clip(ops.cast(log_bandwidth, squared.dtype), -20, 20))
+    return ops.maximum(-0.5 * squared * precision, LEAST)
 
 
 def vote_shares(logits, valid):
