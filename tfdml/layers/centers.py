@@ -184,7 +184,8 @@ class Centers(CenterStore):
         distances, slots, valid = self.find(at_least_float32(embeddings))
         winning = ops.max(self.class_votes(self.shares(distances, slots, valid), slots), axis=1)
         width = self.log_width()
-        nearer = log_gaussian(distances[:, 0], width) - log_gaussian(self.usual_square, width)
+        usual = ops.cast(self.usual_square, distances.dtype)
+        nearer = log_gaussian(distances[:, 0], width) - log_gaussian(usual, width)
         return winning * ops.exp(ops.minimum(nearer, 0))
 
     def log_width(self):
