@@ -7,6 +7,8 @@ from keras import ops
 from tfdml.losses.arguments import check_count
 from tfdml.ops import at_least_float32
 
+LARGEST = 1e15  # of an embedding's entries: products of larger ones leave the range of float32
+
 
 def known(x):
     """`x` as an array where its values are known; `None` while a graph is traced."""
@@ -18,6 +20,11 @@ def known(x):
         return None
 
 
+def as_queries(x):
+    """Embeddings of float32 at least, their entries cut to 1e15."""
+    return ops.clip(at_least_float32(x), -LARGEST, LARGEST)
+
+
 def check_embeddings(embeddings, dim, capacity):
     """Embeddings as an array `(samples, dim)`, float32 at least, all finite, as many as there is room for."""
     embeddings = np.asarray(ops.convert_to_numpy(at_least_float32(embeddings)))
@@ -27,7 +34,7 @@ def check_embeddings(embeddings, dim, capacity):
         raise ValueError(f"Expected at most {capacity} embeddings, the capacity, received: {len(embeddings)}")
     if not np.isfinite(embeddings).all():
         raise ValueError("Expected embeddings to be finite, received: NaN or infinity")
-    return embeddings
+    return np.clip(embeddings, -LARGEST, LARGEST)
 
 
 def check_labels(labels, count, num_classes):

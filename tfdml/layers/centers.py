@@ -9,6 +9,7 @@ from keras import ops
 
 from tfdml.layers import center_copies
 from tfdml.layers.center_checks import (
+    as_queries,
     check_embeddings,
     check_labels,
     check_range,
@@ -17,7 +18,7 @@ from tfdml.layers.center_checks import (
     known,
 )
 from tfdml.layers.center_store import CenterStore
-from tfdml.ops import at_least_float32, log_gaussian
+from tfdml.ops import log_gaussian
 
 SAMPLE = 1024  # centers whose neighbours say what is usual
 USUAL = 0.95  # share of stored centers that have another one as near as is usual
@@ -152,7 +153,7 @@ class Centers(CenterStore):
 
     def votes(self, embeddings):
         """The `explain` of embeddings `(queries, dim)` as tensors, in `keras.ops`, for graphs and exports."""
-        distances, slots, valid = self.find(at_least_float32(embeddings))
+        distances, slots, valid = self.find(as_queries(embeddings))
         shares, labels = self.shares(distances, slots, valid), self.labels_at(slots)
         found = ops.where(valid, slots, -1), ops.where(valid, labels, -1)
         return Votes(*found, shares, ops.where(valid, ops.sqrt(distances), float("inf")))
@@ -181,7 +182,7 @@ class Centers(CenterStore):
         Returns:
             A tensor `(queries,)`, from 0 to 1.
         """
-        distances, slots, valid = self.find(at_least_float32(embeddings))
+        distances, slots, valid = self.find(as_queries(embeddings))
         winning = ops.max(self.class_votes(self.shares(distances, slots, valid), slots), axis=1)
         width = self.log_width()
         usual = ops.cast(self.usual_square, distances.dtype)

@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
+from tfdml.layers.center_checks import as_queries
 from tfdml.layers.centers import Centers
-from tfdml.ops import at_least_float32
 
 
 @keras.saving.register_keras_serializable(package="tfdml")
@@ -46,7 +46,7 @@ class NearestNeighborsClassifier(Centers, keras.layers.Layer):
 
     def call(self, inputs, index=None, training=False):
         own, possible = self.own_slots(index) if training and index is not None else (None, None)
-        distances, slots, valid = self.find(at_least_float32(inputs), exclude=own)
+        distances, slots, valid = self.find(as_queries(inputs), exclude=own)
         valid = valid if own is None else valid & possible[:, None]
         return self.class_votes(self.shares(distances, slots, valid), slots)
 

@@ -5,10 +5,11 @@ import numpy as np
 from keras import ops
 
 from tfdml.layers.adding import AddsLoss
+from tfdml.layers.center_checks import as_queries
 from tfdml.layers.centers import Centers
 from tfdml.layers.neighbor_table import NeighborTable, check_search, index_config
 from tfdml.losses.arguments import check_name, check_number
-from tfdml.ops import at_least_float32, log_gaussian, vote_shares
+from tfdml.ops import log_gaussian, vote_shares
 
 
 @keras.saving.register_keras_serializable(package="tfdml")
@@ -122,7 +123,7 @@ class NNGKClassifier(AddsLoss, NeighborTable, Centers, keras.layers.Layer):
         self.build_table()
 
     def call(self, inputs, index=None, training=False):
-        embeddings = at_least_float32(inputs)
+        embeddings = as_queries(inputs)
         own, possible = self.own_slots(index) if training else (None, None)
         if own is not None and self.trains_centers and self.center_regularization:
             self._draw(embeddings, own)
