@@ -4,9 +4,12 @@ import keras
 import numpy as np
 from keras import ops
 
+from tfdml.layers.center_checks import as_queries, check_embeddings
 from tfdml.losses.arguments import check_count, check_name, check_number
-from tfdml.ops import at_least_float32, log_gaussian
+from tfdml.ops import log_gaussian, pairwise_distances
 from tfdml.search import nearest_neighbors
+
+SAMPLE = 1024  # centers whose distances the bandwidth is the median of
 
 
 @keras.saving.register_keras_serializable(package="tfdml")
@@ -108,31 +111,46 @@ class KernelNeuron(keras.layers.Layer):
         )
 
     def call(self, inputs):
-        count = self.num_centers if self.neighbors is None else self.neighbors
-        distances, indices = nearest_neighbors(
-            at_least_float32(inputs), self.centers, count, distance="squared_euclidean"
-        )
-        kernels = ops.exp(log_gaussian(distances, self.log_bandwidth))
-        values = ops.sum(kernels[:, :, None] * ops.take(self.kernel, indices, axis=0), axis=1)
-        return self.activation(values if self.bias is None else values + self.bias)
+        inputs = as_queries(inputs)
+        if self.neighbors is None:
+            distances = pairwise_distances(inputs, self.centers, "squared_euclidean")
+            values = ops.matmul(self._kernels(distances), self.kernel)
+        else:
+            distances, indices = nearest_neighbors(
+                inputs, self.centers, self.neighbors, distance="squared_euclidean"
+            )
+            values = ops.einsum(
+                "qk,qku->qu", self._kernels(distances), ops.take(self.kernel, indices, axis=0)
+            )
+        return self.activation(values if self.bias is None else ops.add(values, self.bias))
+
+    def _kernels(self, distances):
+        return ops.exp(log_gaussian(distances, self.log_bandwidth))
 
     def compute_output_shape(self, inputs_shape):
         return (*inputs_shape[:-1], self.units)
+
+    def compute_output_spec(self, inputs):
+        dtype = keras.backend.result_type(inputs.dtype, self.variable_dtype, "float32")
+        return keras.KerasTensor(self.compute_output_shape(inputs.shape), dtype)
 
     def set_centers(self, centers):
         """Puts `centers` `(num_centers, dim)` in place, and a bandwidth of their median distance."""
         if not self.built:
             raise ValueError(f"Expected {self.name} to be built, received: a layer that was never called")
-        centers = np.asarray(ops.convert_to_numpy(at_least_float32(centers)))
-        if centers.shape != tuple(self.centers.shape):
-            shape = tuple(self.centers.shape)
-            raise ValueError(f"Expected centers to be of shape {shape}, received: {centers.shape}")
+        count, dim = self.centers.shape
+        centers = check_embeddings(centers, dim, count)
+        if len(centers) != count:
+            raise ValueError(f"Expected centers to be of shape {(count, dim)}, received: {centers.shape}")
         self.centers.assign(centers)
-        if isinstance(self.bandwidth, str) and len(centers) > 1:
-            few = centers[:: max(1, len(centers) // 1024)]
-            squares = np.square(few[:, None] - few[None]).sum(axis=2)[~np.eye(len(few), dtype=bool)]
-            if np.median(squares) > 0:
-                self.log_bandwidth.assign(np.log(np.median(squares)) / 2)
+        if isinstance(self.bandwidth, str) and count > 1:
+            few = centers[:: -(-count // SAMPLE)].astype("float64")
+            few -= few.mean(axis=0)  # an offset that all share would use up the digits
+            lengths = np.square(few).sum(axis=1)
+            squares = lengths[:, None] + lengths - 2 * few @ few.T
+            median = np.median(squares[~np.eye(len(few), dtype=bool)])
+            if median > 1e-12 * lengths.max():
+                self.log_bandwidth.assign(np.log(median) / 2)
 
     def get_config(self):
         return {
