@@ -30,13 +30,14 @@ def nngk(z, centers, targets, bandwidth, k, log_weights=None, active=None, own=N
 
 
 def majority(z, centers, labels, k, num_classes, active=None, own=None):
-    """The most frequent class of the neighbours, of as many the one whose neighbours are nearer by rank."""
+    """The most frequent classes of the neighbours, of as many those whose neighbours are nearest by rank."""
     found = neighbors(z, centers, k, active, own)
     votes, ranks = [0] * num_classes, [0] * num_classes
     for rank, (_, slot) in enumerate(found):
         votes[labels[slot]] += 1
         ranks[labels[slot]] += rank
-    return max(range(num_classes), key=lambda label: (votes[label], -ranks[label]))
+    best = max((votes[label], -ranks[label]) for label in range(num_classes))
+    return [label for label in range(num_classes) if (votes[label], -ranks[label]) == best]
 
 
 def kernel_neuron(z, centers, weights, bias, bandwidth, k=None):

@@ -160,7 +160,7 @@ def test_a_layer_with_room_for_more_says_the_same(arguments):
     )
     assert larger.add(QUERIES, np.full(5, 4)).tolist() == [12, 13, 14, 15, 16]
     assert (as_numpy(larger(QUERIES))[:, 4] > 0.01).mean() > 0.5 and (got[:, 4] == 0).all()
-    np.testing.assert_array_equal(layer(QUERIES), before)
+    np.testing.assert_array_equal(as_numpy(layer(QUERIES)), before)
     with pytest.raises(ValueError, match="capacity to be at least 15, what it is, received: 14"):
         layer.resized(capacity=14)
     with pytest.raises(ValueError, match="num_classes to be at least 3"):
