@@ -108,9 +108,9 @@ def test_codes_are_the_nearest_codewords(fitted):
 
 def test_an_offset_changes_nothing():
     x = decaying(600, 32)
-    near = OPQ(bytes=4, trainer="own").fit(x).distortion(x)
+    near = OPQ(bytes=4, trainer="own", start="pca").fit(x).distortion(x)
     x = x + 30
-    opq = OPQ(bytes=4, trainer="own").fit(x)
+    opq = OPQ(bytes=4, trainer="own", start="pca").fit(x)
     assert opq.distortion(x) == pytest.approx(near, rel=0.05)
     codes = opq.encode(x)
     np.testing.assert_array_equal(opq.encode(opq.decode(codes)), codes)
@@ -138,7 +138,8 @@ def test_few_points_are_kept_exactly(n):
     x = np.random.default_rng(0).normal(size=(n, 64)).astype("float32")
     opq = OPQ(bytes=8, dim=64).fit(x)
     assert opq.codebooks.shape[1] == n
-    assert opq.distortion(x) < 1e-8
+    np.testing.assert_allclose(opq.decode(opq.encode(x)), x, atol=1e-5)
+    assert opq.distortion(x) < 1e-4
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, -1e4])
@@ -161,7 +162,8 @@ def test_points_of_any_size(scale):
 
 def test_a_seed_gives_the_same_codes():
     x = decaying(400)
-    first, again, other = (OPQ(bytes=4, seed=seed, iterations=2).fit(x).codebooks for seed in (3, 3, 4))
+    settings = {"bytes": 4, "iterations": 2, "trainer": "own"}
+    first, again, other = (OPQ(seed=seed, **settings).fit(x).codebooks for seed in (3, 3, 4))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
 
@@ -273,17 +275,17 @@ def test_without_faiss_our_own_trains(monkeypatch):
 def test_ours_is_within_five_percent_of_faiss(make):
     import faiss
 
-    x = np.ascontiguousarray(make())
+    x = np.ascontiguousarray(make()[:800])
     turn, quantizer = faiss.OPQMatrix(x.shape[1], 8), faiss.ProductQuantizer(x.shape[1], 8, 8)
-    turn.niter = 20
+    turn.niter = 10
     turn.pq = faiss.ProductQuantizer(x.shape[1], 8, 8)
     turn.pq.cp.min_points_per_centroid = quantizer.cp.min_points_per_centroid = 1
-    turn.train(x)
-    z = turn.apply(x)
-    quantizer.train(z)
+    with threadpool_limits(1):
+        turn.train(x)
+        z = turn.apply(x)
+        quantizer.train(z)
+        through = OPQ(bytes=8, iterations=10, trainer="faiss").fit(x).distortion(x)
     theirs = error(x, turn.reverse_transform(quantizer.decode(quantizer.compute_codes(z))))
     ours = OPQ(bytes=8, trainer="own").fit(x).distortion(x)
-    through = OPQ(bytes=8, trainer="faiss").fit(x).distortion(x)
-    assert ours < 1.05 * theirs
-    assert ours < 1.05 * through
+    assert ours < 1.05 * min(theirs, through)
     assert through < 1.05 * theirs

@@ -68,17 +68,18 @@ def principal_directions(centered, mean, bytes, dim):
 
     The mean counts: what is decoded is a sum of codewords, and a direction that was cut could not give it
     back. Without `dim`, the directions are those that deserve a bit when `8 · bytes` bits are dealt out over
-    the spectrum (reverse water-filling), in a multiple of `bytes`.
+    the variances (reverse water-filling), and one for the mean, in a multiple of `bytes`.
     """
     dim_in = centered.shape[1]
-    moment = (centered.T @ centered).astype("float64") / len(centered) + np.outer(
-        mean, mean.astype("float64")
-    )
-    spectrum, vectors = np.linalg.eigh(moment)
-    spectrum, vectors = np.maximum(spectrum[::-1], 0), vectors[:, ::-1]
+    covariance = (centered.T @ centered).astype("float64") / len(centered)
+    mean = mean.astype("float64")
     if dim is None:
-        dim = min(-(-directions_with_bits(spectrum, 8 * bytes) // bytes), dim_in // bytes) * bytes
-    return vectors[:, :dim].astype("float32")
+        variances = np.maximum(np.linalg.eigvalsh(covariance)[::-1], 0)
+        dim = directions_with_bits(variances, 8 * bytes)
+        dim += bool(mean @ mean > variances[dim - 1])
+        dim = min(-(-dim // bytes), dim_in // bytes) * bytes
+    vectors = np.linalg.eigh(covariance + np.outer(mean, mean))[1]
+    return vectors[:, ::-1][:, :dim].astype("float32")
 
 
 def directions_with_bits(spectrum, bits):
