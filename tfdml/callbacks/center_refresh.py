@@ -8,8 +8,6 @@ from tfdml.layers.centers import Centers
 from tfdml.layers.classifier_parts import only_classifier
 from tfdml.losses.arguments import check_count
 
-SAMPLE = 1024  # centers whose neighbours are compared from one refresh to the next
-
 
 class CenterRefresh(keras.callbacks.Callback):
     """Stores the embeddings of the training samples as the centers of a classifier, sample *i* in slot *i*.
@@ -24,8 +22,8 @@ class CenterRefresh(keras.callbacks.Callback):
     what the samples are then. Distributions over classes that centers were given stay with them too.
 
     The logs have `center_drift`, how far the last refresh moved the centers, as a share of the bandwidth or
-    else of their mean length; and `neighbors_changed`, the share of the nearest neighbours of up to 1,024
-    centers that were others before. Where both are small, `every` may be larger.
+    else of their mean length; and `neighbors_changed`, the share of the nearest neighbours that were others
+    before, both for some of the centers. Where both are small, `every` may be larger.
 
     Args:
         dataset: A `tf.data.Dataset`, or another iterable of batches that can be read again and again:
@@ -94,17 +92,22 @@ class CenterRefresh(keras.callbacks.Callback):
         if stored and not self._follows:
             layer.renew_table(embeddings, index)
         else:
-            old, was_active = layer.stored(), layer.array("active")
+            chosen, was_active = layer.sample(), layer.array("active")
+            old = np.array(keras.ops.convert_to_numpy(layer.at(chosen)))
             targets = layer.array("targets") if layer.soft_targets else None
             layer.set_centers(embeddings, labels, index)
-            new, active = layer.stored(), layer.array("active")
-            both = active & was_active
-            unit = self._unit(new[active])
-            if both.any() and unit:
-                self.center_drift = float(np.linalg.norm((new - old)[both], axis=1).mean() / unit)
-            if targets is not None and both.any():  # what they have become stays with their samples
-                layer.set_targets(np.flatnonzero(both), targets[both])
-        self.neighbors_changed = changed(before, self._found())
+            self._note_drift(old, chosen)
+            both = np.flatnonzero(layer.array("active") & was_active)
+            if targets is not None and len(both):  # what they have become stays with their samples
+                layer.set_targets(both, targets[both])
+        self.neighbors_changed = changed(before, self._found(fresh=True))
+
+    def _note_drift(self, old, chosen):
+        kept = self.layer.array("active")[chosen]
+        new = keras.ops.convert_to_numpy(self.layer.at(chosen))[kept]
+        unit = self._unit(new) if kept.any() else 0
+        if unit:
+            self.center_drift = float(np.linalg.norm(new - old[kept], axis=1).mean() / unit)
 
     @property
     def _follows(self):
@@ -123,16 +126,16 @@ class CenterRefresh(keras.callbacks.Callback):
     def _stored(self):
         return bool(self.layer.array("active").any())
 
-    def _found(self):
+    def _found(self, fresh=False):
         """Neighbours of some centers, `(some, neighbors)`: of the same ones each time."""
-        slots = np.flatnonzero(self.layer.array("active"))
-        if len(slots) < 2:
+        chosen = self.layer.sample()
+        if len(chosen) < 2:
             return None
-        chosen = slots[np.linspace(0, len(slots) - 1, min(len(slots), SAMPLE)).astype("int32")]
         if getattr(self.layer, "search", None) is not None:
             return self.layer.array("table")[chosen]
-        found = self.layer.find(self.layer.at(chosen), exclude=chosen)
-        return keras.ops.convert_to_numpy(found[1])
+        if fresh:  # the layer has just found them
+            return self.layer.sampled
+        return keras.ops.convert_to_numpy(self.layer.find(self.layer.at(chosen), exclude=chosen)[1])
 
     def _unit(self, centers):
         bandwidth = getattr(self.layer, "log_bandwidth", None)

@@ -20,7 +20,8 @@ from tfdml.layers.center_checks import (
 from tfdml.layers.center_store import CenterStore
 from tfdml.ops import log_gaussian
 
-SAMPLE = 1024  # centers whose neighbours say what is usual
+SAMPLE = 256, 1024  # least and most centers whose neighbours say what is usual
+PRODUCTS = 2**23  # of such a center and another: more would take longer than to embed a set
 USUAL = 0.95  # share of stored centers that have another one as near as is usual
 
 
@@ -49,6 +50,7 @@ class Centers(CenterStore):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self._warned = ()
+        self.sampled = None  # the neighbours of the sample when centers were last stored
 
     def build(self, inputs_shape, index_shape=None):
         super().build(inputs_shape, index_shape)
@@ -140,11 +142,18 @@ class Centers(CenterStore):
 
     def on_change(self, new):
         """Called after centers were stored, of which those in the slots `new` were not in use before."""
+        chosen = self.sample()
+        self.sampled = None
+        if len(chosen) > 1:
+            found = self.find(self.at(chosen), exclude=chosen)
+            distances, self.sampled, valid = (ops.convert_to_numpy(x) for x in found)
+            self.measure(distances, valid)
+
+    def sample(self):
+        """Some of the slots in use, the same ones each time: 256 to 1,024 of them, or all if they are few."""
         active = np.flatnonzero(self.array("active"))
-        if len(active) > 1:
-            chosen = active[np.linspace(0, len(active) - 1, min(len(active), SAMPLE)).astype("int32")]
-            distances, _, valid = self.find(self.at(chosen), exclude=chosen)
-            self.measure(*(ops.convert_to_numpy(x) for x in (distances, valid)))
+        size = min(len(active), int(np.clip(PRODUCTS // self.capacity, *SAMPLE)))
+        return active[np.linspace(0, len(active) - 1, size).astype("int32")] if size else active
 
     def measure(self, distances, valid):
         """Takes from the squared distances of stored centers to their neighbours what is usual."""
@@ -172,9 +181,9 @@ class Centers(CenterStore):
         """Near the probability of the winning class within the data, and near 0 far from everything.
 
         It is that probability times `min(1, k(z, c) / k_usual)`: the kernel of the nearest center `c`, over
-        that of a usual distance, within which 95 % of the stored centers have another one (measured on up to
-        1,024 of them when centers are stored). Far from everything the probability alone may be 1, as one
-        neighbour is always nearest. It is no calibrated probability. In `keras.ops`, for graphs and exports.
+        that of a usual distance, within which 95 % of the stored centers have another one (measured on some
+        of them when centers are stored). Far from everything the probability alone may be 1, as one neighbour
+        is always nearest. It is no calibrated probability. In `keras.ops`, for graphs and exports.
 
         Args:
             embeddings: `(queries, dim)`.
