@@ -20,8 +20,8 @@ from tfdml.layers.center_checks import (
 from tfdml.layers.center_store import CenterStore
 from tfdml.ops import log_gaussian
 
-SAMPLE = 256, 1024  # least and most centers whose neighbours say what is usual
-PRODUCTS = 2**23  # of such a center and another: more would take longer than to embed a set
+SAMPLE = 256, 512  # least and most centers whose neighbours say what is usual
+PRODUCTS = 2**22  # of such a center and another: more would take longer than to embed a set
 USUAL = 0.95  # share of stored centers that have another one as near as is usual
 
 
@@ -150,7 +150,7 @@ class Centers(CenterStore):
             self.measure(distances, valid)
 
     def sample(self):
-        """Some of the slots in use, the same ones each time: 256 to 1,024 of them, or all if they are few."""
+        """Some of the slots in use, the same ones each time: 256 to 512 of them, or all if they are few."""
         active = np.flatnonzero(self.array("active"))
         size = min(len(active), int(np.clip(PRODUCTS // self.capacity, *SAMPLE)))
         return active[np.linspace(0, len(active) - 1, size).astype("int32")] if size else active
