@@ -1,15 +1,14 @@
 """Stored examples of classes: what classifiers by neighbours share."""
 
 import warnings
-from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 from keras import ops
 
 from tfdml.layers import center_copies
+from tfdml.layers.center_answers import CenterAnswers
 from tfdml.layers.center_checks import (
-    as_queries,
     check_embeddings,
     check_labels,
     check_range,
@@ -18,30 +17,13 @@ from tfdml.layers.center_checks import (
     known,
 )
 from tfdml.layers.center_store import CenterStore
-from tfdml.ops import log_gaussian
 
 SAMPLE = 256, 512  # least and most centers whose neighbours say what is usual
 PRODUCTS = 2**22  # of such a center and another: more would take longer than to embed a set
 USUAL = 0.95  # share of stored centers that have another one as near as is usual
 
 
-class Votes(NamedTuple):
-    """The neighbours of each query and what they have to say, `(queries, neighbors)`, nearest first.
-
-    Attributes:
-        indices: Slots of the neighbours; -1 where fewer centers are stored.
-        labels: Their classes, or likeliest classes; -1 where there is none.
-        shares: Their shares of the vote; a row sums to 1.
-        distances: Their distances, Euclidean; infinite where there is none.
-    """
-
-    indices: Any
-    labels: Any
-    shares: Any
-    distances: Any
-
-
-class Centers(CenterStore):
+class Centers(CenterAnswers, CenterStore):
     """Classifies by the centers that are stored: a subclass says in `shares` how much each neighbour counts.
 
     It goes before `keras.layers.Layer` among the bases of a layer.
@@ -159,52 +141,6 @@ class Centers(CenterStore):
         """Takes from the squared distances of stored centers to their neighbours what is usual."""
         usual = np.quantile(distances[valid[:, 0], 0].astype("float64"), USUAL)
         self.usual_square.assign(min(usual, 1e30))
-
-    def votes(self, embeddings):
-        """The `explain` of embeddings `(queries, dim)` as tensors, in `keras.ops`, for graphs and exports."""
-        distances, slots, valid = self.find(as_queries(embeddings))
-        shares, labels = self.shares(distances, slots, valid), self.labels_at(slots)
-        found = ops.where(valid, slots, -1), ops.where(valid, labels, -1)
-        return Votes(*found, shares, ops.where(valid, ops.sqrt(distances), float("inf")))
-
-    def explain(self, embeddings):
-        """The neighbours that made the class of each of the embeddings `(queries, dim)`, nearest first.
-
-        Returns:
-            A named tuple of arrays `(queries, neighbors)`: `indices`, the slots of the neighbours, -1 where
-            fewer are stored; their `labels`; their `shares` of the vote, which sum to 1; their `distances`.
-        """
-        self._check_built()
-        return Votes(*(ops.convert_to_numpy(x) for x in self.votes(embeddings)))
-
-    def confidence(self, embeddings):
-        """Near the probability of the winning class within the data, and near 0 far from everything.
-
-        It is that probability times `min(1, k(z, c) / k_usual)`: the kernel of the nearest center `c`, over
-        that of a usual distance, within which 95 % of the stored centers have another one (measured on some
-        of them when centers are stored). Far from everything the probability alone may be 1, as one neighbour
-        is always nearest. It is no calibrated probability. In `keras.ops`, for graphs and exports.
-
-        Args:
-            embeddings: `(queries, dim)`.
-
-        Returns:
-            A tensor `(queries,)`, from 0 to 1.
-        """
-        distances, slots, valid = self.find(as_queries(embeddings))
-        winning = ops.max(self.class_votes(self.shares(distances, slots, valid), slots), axis=1)
-        width = self.log_width()
-        usual = ops.cast(self.usual_square, distances.dtype)
-        nearer = log_gaussian(distances[:, 0], width) - log_gaussian(usual, width)
-        return winning * ops.exp(ops.minimum(nearer, 0))
-
-    def log_width(self):
-        """Logarithm of the bandwidth of the kernel that `confidence` takes."""
-        return 0.5 * ops.log(self.usual_square + 1e-16)
-
-    def shares(self, distances, slots, valid):
-        """Shares of the vote `(batch, neighbors)` from what `find` gives."""
-        raise NotImplementedError
 
     def resized(self, capacity=None, num_classes=None):
         """A new built layer with the same content, and room for more.
