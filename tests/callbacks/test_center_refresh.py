@@ -380,3 +380,17 @@ def test_two_replicas_embed_their_shares_and_train_the_same(pytestconfig):
         assert active == same == index and shared and not alone
         for ours, theirs in zip(two, one, strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)
+
+
+@tensorflow_only
+@pytest.mark.parametrize(
+    "arguments", [{"soft_targets": True}, {"centers": "loose", "bandwidth": "learned"}], ids=str
+)
+def test_trains_under_xla_as_without(arguments):
+    losses = []
+    for jit_compile in False, True:
+        model, _, _ = build(**arguments)
+        loss = keras.losses.SparseCategoricalCrossentropy()
+        model.compile(keras.optimizers.SGD(0.1), loss, jit_compile=jit_compile)
+        losses.append(fit(model, [CenterRefresh(BATCHES)])["loss"])
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3) and losses[0][-1] < losses[0][0]
