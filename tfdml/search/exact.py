@@ -58,6 +58,7 @@ def nearest_neighbors(queries, gallery, k, *, distance="euclidean", exclude=None
             f"Expected queries to be of shape (queries, {gallery.shape[1]}), received: {tuple(queries.shape)}"
         )
     size = gallery.shape[0]
+    gallery = ops.reshape(gallery, gallery.shape)  # a variable is read once, not in every turn of the loop
     exclude = None if exclude is None else ops.cast(exclude, "int32")
     if active is not None:
         active = ops.cast(active, "bool")
@@ -69,7 +70,14 @@ def nearest_neighbors(queries, gallery, k, *, distance="euclidean", exclude=None
     if distance == "cosine":
         queries, gallery = unit_rows(queries), unit_rows(gallery)
     euclidean = "euclidean" in distance
-    scores, indices = best_scores(queries, gallery, k, euclidean, exclude, active, min(tile, size))
+    scores, indices = best_scores(
+        queries, gallery, k + (exclude is not None), euclidean, active, min(tile, size)
+    )
+    if exclude is not None:
+        # One more was found, for the one that is taken out: cheaper than a mask of queries and gallery.
+        scores = ops.where(indices == exclude[:, None], -float("inf"), scores)
+        scores, places = top_k(scores, k)
+        indices = ops.take_along_axis(indices, places, axis=1)
     missing = False if active is None else scores == -float("inf")
     distances = found_distances(queries, gallery, scores, ops.where(missing, 0, indices), distance)
     if active is not None:
@@ -80,11 +88,16 @@ def nearest_neighbors(queries, gallery, k, *, distance="euclidean", exclude=None
 
 def check(k, distance, tile):
     """Refuses arguments that no search could use."""
-    for name, value in ("k", k), ("tile", tile):
-        if not (isinstance(value, int | np.integer) and value > 0):
-            raise ValueError(f"Expected {name} to be an integer above 0, received: {value!r}")
+    check_integers(k=k, tile=tile)
     if distance not in DISTANCES:
         raise ValueError(f"Expected distance to be one of {', '.join(DISTANCES)}, received: {distance!r}")
+
+
+def check_integers(least=1, **values):
+    """Refuses what is not an integer of `least` at least."""
+    for name, value in values.items():
+        if not (isinstance(value, int | np.integer) and value >= least):
+            raise ValueError(f"Expected {name} to be an integer above {least - 1}, received: {value!r}")
 
 
 def as_float(*tensors):
@@ -103,23 +116,21 @@ def unit_rows(x):
     return x / ops.sqrt(ops.where(squared > 0, squared, 1))
 
 
-def best_scores(queries, gallery, k, euclidean, exclude, active, tile):
+def best_scores(queries, gallery, k, euclidean, active, tile):
     """The `k` largest dot products, or for `euclidean` the largest `q·g - |g|²/2`, and where they are."""
-    size = gallery.shape[0]
-    transposed = ops.transpose(gallery)
+    size, dim = gallery.shape
 
     def candidates(start, first_new):
         columns = start + ops.arange(tile, dtype="int32")
-        block = ops.slice(transposed, (0, start), (gallery.shape[1], tile))
-        scores = ops.matmul(queries, block)
-        if euclidean:
-            scores = scores - ops.sum(ops.square(block), axis=0) / 2
-        usable = ops.expand_dims(columns >= first_new, 0)
+        usable = columns >= first_new
+        block = ops.slice(gallery, (start, 0), (tile, dim))
         if active is not None:
             usable = usable & ops.slice(active, (start,), (tile,))
-        if exclude is not None:
-            usable = usable & (columns[None, :] != exclude[:, None])
-        scores, places = top_k(ops.where(usable, scores, -float("inf")), min(k, tile))
+            block = ops.where(ops.expand_dims(usable, 1), block, 0)  # whatever is in places that are not used
+        scores = ops.einsum("qd,td->qt", queries, block)
+        less = ops.sum(ops.square(block), axis=1) / 2 if euclidean else ops.zeros(tile, scores.dtype)
+        scores = scores - ops.where(usable, less, float("inf"))
+        scores, places = top_k(scores, min(k, tile))
         return scores, start + places
 
     if tile == size:

@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from tfdml.search.exact import check, nearest_neighbors
+from tfdml.search.exact import check_integers, nearest_neighbors
 from tfdml.search.files import expect_array
 from tfdml.search.index import Index
 from tfdml.search.neighbors import Neighbors
@@ -30,8 +30,8 @@ class Exact(Index):
     kind = "exact"
 
     def __init__(self, distance="euclidean", tile=8192, query_tile=1024):
-        check(query_tile, distance, tile)
         super().__init__(distance)
+        check_integers(tile=tile, query_tile=query_tile)
         self.tile, self.query_tile = tile, query_tile
         self.gallery = self.active = None
 

@@ -2,8 +2,9 @@
 
 from tfdml.search import files
 from tfdml.search.exact_index import Exact
+from tfdml.search.ivf_index import IVF
 
-KINDS = {cls.kind: cls for cls in (Exact,)}
+KINDS = {cls.kind: cls for cls in (Exact, IVF)}
 
 
 def load(path, dim=None, kind=None):
@@ -15,7 +16,7 @@ def load(path, dim=None, kind=None):
     Args:
         path: The file.
         dim: The dimension that it must have. Defaults to `None`: any.
-        kind: The kind that it must be of, `"exact"`. Defaults to `None`: any.
+        kind: The kind that it must be of, `"exact"` or `"ivf"`. Defaults to `None`: any.
 
     Raises:
         ValueError: The file is not ours, not whole, of another version, dimension or kind. It names the path.
@@ -37,7 +38,7 @@ def load(path, dim=None, kind=None):
         files.expect(isinstance(config, dict), "config is no dictionary")
         for name, value in ("size", size), ("dim", own_dim):
             files.expect(type(value) is int and value > 0, f"{name} {value!r}")
-        index = KINDS[found](header["distance"], **config)
+        index = KINDS[found](distance=header["distance"], **config)
         index.size, index.dim = size, own_dim
         index._restore(arrays)
     except (ValueError, KeyError, TypeError) as error:
