@@ -24,7 +24,7 @@ from pathlib import Path
 
 from benchmarks.losses import floors, table
 from benchmarks.losses.cases import CASES, OURS, QUICK
-from benchmarks.losses.measuring import measure
+from benchmarks.losses.measuring import SLOW, measure
 from benchmarks.losses.sides import Side
 
 OUT = Path(__file__).parents[1] / "results" / "losses.json"
@@ -83,9 +83,10 @@ def growing(options, sides, limit):
         earlier = []
         for batch in case.batches:
             if batch in (options.batch or case.batches) and not (options.quick and batch > QUICK):
-                factor = 2 if floors.is_floor(case.name, batch) else 1
+                decides = floors.is_floor(case.name, batch)
+                factor, slow = (2, 10 * SLOW) if decides else (1, SLOW)
                 limits = factor * options.rounds, factor * options.seconds, limit
-                earlier.append(measure(case, batch, sides, *limits, earlier))
+                earlier.append(measure(case, batch, sides, *limits, earlier, slow))
                 print(table.line(earlier[-1]), file=sys.stderr, flush=True)
                 rows.append(earlier[-1])
                 yield rows

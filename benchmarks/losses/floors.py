@@ -32,8 +32,8 @@ def speed(row, kind, peer):
 
 
 def is_floor(loss, batch):
-    """Whether a row decides on a floor of speed."""
-    return any(floor[:2] == (loss, batch) for floor in SPEED)
+    """Whether a row decides on a floor of time."""
+    return (loss == TILED[0] and batch > 4096) or any(floor[:2] == (loss, batch) for floor in SPEED)
 
 
 def verdicts(rows):
