@@ -63,7 +63,7 @@ def ivf_neighbors(queries, state, k, *, probes=8, distance="euclidean", exclude=
     check_integers(probes=probes)
     # By `reshape` a variable is read once, not in every turn of the loop.
     centroids, starts, vectors, offsets, ids = (ops.reshape(x, x.shape) for x in state)
-    queries, vectors = as_float(queries, vectors)
+    queries, vectors, centroids, offsets = as_float(queries, vectors, centroids, offsets)
     lists, size = centroids.shape[0], vectors.shape[0]
     if distance == "cosine":
         queries = unit_rows(queries)
