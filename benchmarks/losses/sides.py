@@ -75,8 +75,9 @@ class Side:
         return answer
 
     def _ended(self):
-        while "ended" not in self._answer():
-            pass
+        answer = self._answer()
+        while "ended" not in answer:
+            answer = self._answer()
 
     def _send(self, line):
         self.process.stdin.write(line + "\n")

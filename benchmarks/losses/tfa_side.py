@@ -3,7 +3,8 @@
 import tensorflow as tf
 import tensorflow_addons as tfa
 
-from benchmarks.losses.batches import batch, half
+from benchmarks.losses.addon_calls import calls
+from benchmarks.losses.batches import batch
 
 addons = tfa.losses
 
@@ -33,31 +34,11 @@ def step(name, batch_size, kind):
     return lambda: tuple(x.numpy() for x in compiled(labels, z))
 
 
-def _npairs(labels, z):
-    anchors, positives = half(z)
-    return addons.NpairsLoss()(labels[::2], tf.matmul(anchors, positives, transpose_b=True))
-
-
-def _npairs_multilabel(labels, z):
-    anchors, positives = half(z)
-    rows = tf.one_hot(labels[::2], z.shape[0] // 4)
-    return addons.NpairsMultilabelLoss()(rows, tf.matmul(anchors, positives, transpose_b=True))
-
-
-def _contrastive(labels, z):
-    other = ~tf.eye(z.shape[0], dtype=tf.bool)
-    distance = addons.metric_learning.pairwise_distance(z)
-    same = tf.cast(labels[:, None] == labels[None, :], "float32")
-    return addons.ContrastiveLoss()(tf.boolean_mask(same, other), tf.boolean_mask(distance, other))
-
-
 LOSSES = {
     "triplet_hard": addons.TripletHardLoss(margin=0.1),
     "triplet_semi_hard": addons.TripletSemiHardLoss(margin=0.1),
     "tfa_triplet_hard": addons.TripletHardLoss(),
     "tfa_triplet_semi_hard": addons.TripletSemiHardLoss(),
     "tfa_lifted_struct": addons.LiftedStructLoss(),
-    "tfa_npairs": _npairs,
-    "tfa_npairs_multilabel": _npairs_multilabel,
-    "tfa_contrastive": _contrastive,
+    **calls(addons),
 }

@@ -4,7 +4,8 @@ import keras
 import tensorflow as tf
 
 import tfdml
-from benchmarks.losses.batches import batch, half, stream
+from benchmarks.losses.addon_calls import calls
+from benchmarks.losses.batches import batch, stream
 from benchmarks.losses.cases import CLASSES, DIM, MANY_CLASSES, SAMPLES, SLOTS, TILE
 from tfdml import layers, losses
 from tfdml.compat.tensorflow_addons import losses as addons
@@ -141,27 +142,4 @@ def _one_pair(labels, z):
     return tf.reduce_mean(losses.n_pair(similarity, same, ~same))
 
 
-def _npairs(labels, z):
-    anchors, positives = half(z)
-    return addons.NpairsLoss()(labels[::2], tf.matmul(anchors, positives, transpose_b=True))
-
-
-def _npairs_multilabel(labels, z):
-    anchors, positives = half(z)
-    rows = tf.one_hot(labels[::2], z.shape[0] // 4)
-    return addons.NpairsMultilabelLoss()(rows, tf.matmul(anchors, positives, transpose_b=True))
-
-
-def _contrastive(labels, z):
-    other = ~tf.eye(z.shape[0], dtype="bool")
-    distance = addons.metric_learning.pairwise_distance(z)
-    same = tf.cast(labels[:, None] == labels[None, :], "float32")
-    return addons.ContrastiveLoss()(tf.boolean_mask(same, other), tf.boolean_mask(distance, other))
-
-
-OTHERS = {
-    "n_pair_one_pair": _one_pair,
-    "tfa_npairs": _npairs,
-    "tfa_npairs_multilabel": _npairs_multilabel,
-    "tfa_contrastive": _contrastive,
-}
+OTHERS = {"n_pair_one_pair": _one_pair, **calls(addons)}

@@ -1,50 +1,17 @@
 import functools
-import json
-import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
+from center_models import BATCHES, GIVEN, IMAGES, INDEX, LABELS, build, fit
 from keras import ops
 
 import tfdml
-from tfdml.callbacks import Backup, CenterRefresh
+from tfdml.callbacks import CenterRefresh
 from tfdml.layers import NearestNeighborsClassifier, NNGKClassifier
 
 as_numpy = ops.convert_to_numpy
 tensorflow_only = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="needs TensorFlow")
-RNG = np.random.default_rng(0)
-LABELS = np.arange(40) % 4
-IMAGES = (2 * np.eye(6)[LABELS] + RNG.normal(size=(40, 6))).astype("float32")
-INDEX = RNG.permutation(50)[:40]
-GIVEN = {"image": IMAGES, "index": INDEX}
-BATCHES = [({k: v[s : s + 16] for k, v in GIVEN.items()}, LABELS[s : s + 16]) for s in (0, 16, 32)]
-
-
-def build(cls=NNGKClassifier, seed=0, rate=0.02, dropout=0.0, **arguments):
-    """A model with an index, and one that embeds."""
-    keras.utils.set_random_seed(seed)
-    whole = "int32" if keras.backend.backend() == "jax" else "int64"  # JAX has no other
-    image, index = keras.Input((6,), name="image"), keras.Input((), dtype=whole, name="index")
-    embedding = keras.layers.Dense(4)(keras.layers.Dropout(dropout)(image))
-    layer = cls(num_classes=4, capacity=50, **{"neighbors": 8, "name": "classifier"} | arguments)
-    model = keras.Model({"image": image, "index": index}, layer(embedding, index=index))
-    model.compile(keras.optimizers.Adam(rate), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    return model, keras.Model(image, embedding), layer
-
-
-def fit(model, callbacks, epochs=3, dataset=GIVEN, **arguments):
-    return model.fit(
-        dataset,
-        LABELS,
-        batch_size=16,
-        epochs=epochs,
-        shuffle=False,
-        callbacks=callbacks,
-        verbose=0,
-        **arguments,
-    ).history
 
 
 class Watch(keras.callbacks.Callback):
@@ -171,64 +138,6 @@ def noted(function, note):
     return call
 
 
-class Interrupt(keras.callbacks.Callback):
-    def __init__(self, epoch):
-        super().__init__()
-        self.at = epoch
-
-    def on_epoch_begin(self, epoch, logs=None):
-        if epoch == self.at:
-            raise KeyboardInterrupt
-
-
-@tensorflow_only
-@pytest.mark.parametrize(
-    ("first", "every", "arguments"),
-    [(True, 1, {}), (False, 2, {}), (True, 2, {"centers": "loose", "bandwidth": "learned"})],
-    ids=str,
-)
-def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path, first, arguments, every):
-    """By Keras' own `BackupAndRestore`, on either side in the list of callbacks."""
-
-    def train(folder, seed, *more):
-        model, _, layer = build(seed=seed, **arguments)
-        both = [CenterRefresh(BATCHES, every=every), keras.callbacks.BackupAndRestore(tmp_path / folder)]
-        fit(model, [*(both if first else both[::-1]), *more], epochs=5)
-        return model, layer
-
-    whole, _ = train("whole", 0)
-    with pytest.raises(KeyboardInterrupt):
-        train("parts", 0, Interrupt(3))
-    model, layer = train("parts", 7)
-    assert np.isin(INDEX, np.flatnonzero(as_numpy(layer.active))).all()
-    compare(model, whole)
-
-
-def compare(model, whole):
-    for ours, theirs in zip(model.variables, whole.variables, strict=True):
-        if "seed" not in ours.path:
-            np.testing.assert_allclose(
-                as_numpy(ours), as_numpy(theirs), rtol=1e-4, atol=1e-5, err_msg=ours.path
-            )
-
-
-@tensorflow_only
-def test_our_backup_resumes_the_figures_too(tmp_path):
-    def train(folder, seed, epochs):
-        model, _, _ = build(seed=seed)
-        refresh = CenterRefresh(BATCHES, every=2)
-        backup = Backup(tmp_path / folder, [refresh])
-        fit(model, [refresh, backup], epochs=epochs, initial_epoch=backup.epoch)
-        return model, Backup(tmp_path / folder, [refresh]).history
-
-    whole, history = train("whole", 0, 4)
-    train("parts", 0, 3)
-    model, resumed = train("parts", 7, 4)
-    compare(model, whole)
-    for ours, theirs in zip(resumed, history, strict=True):
-        assert ours == pytest.approx(theirs, rel=1e-3, abs=1e-4)
-
-
 @tensorflow_only
 def test_tf_data_sequential_models_and_classifiers_without_training():
     import tensorflow as tf
@@ -333,53 +242,6 @@ def test_refuses_models_and_arguments_that_do_not_fit():
     refresh.set_model(model)
     with pytest.raises(ValueError, match="model to be Functional or Sequential"):
         refresh.on_train_begin()
-
-
-PROGRAM = """
-import json
-from replicas import two_devices
-strategy = two_devices()
-import keras, numpy as np, tensorflow as tf, tfdml
-tfdml.losses.replicas.find_replicas_by(tfdml.models.replicas.tensorflow_replicas)
-rng = np.random.default_rng(0)
-labels = np.arange(38) % 4
-given = {"image": rng.normal(size=(38, 6)).astype("float32"), "index": rng.permutation(50)[:38]}
-dataset = tf.data.Dataset.from_tensor_slices((given, labels)).batch(16)
-
-def train(mode):
-    keras.utils.set_random_seed(0)
-    image, index = keras.Input((6,), name="image"), keras.Input((), dtype="int64", name="index")
-    embedding = keras.layers.Dense(4)(image)
-    layer = tfdml.layers.NNGKClassifier(4, 50, neighbors=8, centers=mode, name="classifier")
-    model = keras.Model({"image": image, "index": index}, layer(embedding, index=index))
-    loss = keras.losses.SparseCategoricalCrossentropy(reduction="sum")
-    model.compile(keras.optimizers.SGD(0.02), loss=loss)
-    refresh = tfdml.callbacks.CenterRefresh(dataset)
-    model.fit(dataset.take(2), epochs=3, callbacks=[refresh], verbose=0)
-    variables = [v.numpy().tolist() for v in model.variables]
-    return variables, np.flatnonzero(layer.array("active")).tolist(), refresh._embed.shared is not None
-
-for mode in "tied", "loose":
-    one = train(mode)
-    with strategy.scope():
-        two = train(mode)
-    print(json.dumps([one, two, sorted(given["index"].tolist())]))
-"""
-
-
-@tensorflow_only
-def test_two_replicas_embed_their_shares_and_train_the_same(pytestconfig):
-    """The last batch has an odd share for each of the two."""
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], cwd=pytestconfig.rootpath / "tests", capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
-    assert len(lines) == 2
-    for (one, active, alone), (two, same, shared), index in lines:
-        assert active == same == index and shared and not alone
-        for ours, theirs in zip(two, one, strict=True):
-            np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)
 
 
 @tensorflow_only

@@ -209,7 +209,7 @@ def test_training_without_the_index_is_warned_of_once():
 @pytest.mark.parametrize("own", [[15], [-2], [2**31], [2**40]])
 def test_a_slot_that_does_not_exist_is_an_error_or_has_no_neighbours(own):
     if keras.backend.backend() == "jax" and own[0] >= 2**31:
-        pytest.skip("JAX makes another number of it")
+        pytest.skip("JAX cuts it to 32 bits before the layer sees it")
     layer, own = classifier(), np.array(own)
     with pytest.raises(
         ValueError, match=rf"index to be from -1 to 14, the capacity less one, received: {own[0]}"

@@ -76,14 +76,23 @@ def test_equals_a_loop(positives, negatives, epsilon):
 
 
 @pytest.mark.backend
-def test_names_stand_for_what_the_docs_say():
+@pytest.mark.parametrize(
+    "name, arguments",
+    [
+        ("hard", {"positives": "hard", "negatives": "hard"}),
+        ("semi_hard", {"negatives": "semi_hard"}),
+        ("easy_positive", {"positives": "easy", "negatives": "semi_hard"}),
+        ("distance_weighted", {"negatives": "distance_weighted"}),
+        ("multi_similarity", {"epsilon": 0.1}),
+    ],
+)
+def test_names_stand_for_what_the_docs_say(name, arguments):
     labels, z = batch()
-    for name, arguments in NAMED.items():
-        by_name = tfdml.losses.ContrastiveLoss(mining=name)
-        by_object = tfdml.losses.ContrastiveLoss(mining=PairMining(**arguments, distance="euclidean"))
-        assert float(by_name(labels, z)) == pytest.approx(float(by_object(labels, z)), rel=1e-6)
-        if name == "hard":
-            assert float(by_name(labels, z)) != float(tfdml.losses.ContrastiveLoss()(labels, z))
+    z = z + 3 * np.eye(6)[np.unique(labels, return_inverse=True)[1]]  # classes apart: some pairs are easy
+    by_name = float(tfdml.losses.NTXentLoss(mining=name)(labels, z))
+    assert by_name == float(tfdml.losses.NTXentLoss(mining=PairMining(**arguments))(labels, z))
+    assert by_name != pytest.approx(float(tfdml.losses.NTXentLoss()(labels, z)), rel=1e-3)
+    assert name in NAMED and len(NAMED) == 5
 
 
 @pytest.mark.backend
@@ -237,3 +246,23 @@ def test_with_a_memory_what_is_mined_is_mined_of_all_keys():
 def test_refuses(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@tensorflow_only
+def test_easy_positives_leave_a_class_its_clusters():
+    """What the paper says it changes: positives draw a class together as one, or each cluster by itself."""
+    rng = np.random.default_rng(0)
+    centers = 4 * np.eye(8)[:4]
+    labels, cluster = np.tile([0, 0, 1, 1], 8), np.tile(np.arange(4), 8)  # each class two clusters
+    z = (centers[cluster] + 0.1 * rng.normal(size=(32, 8))).astype("float32")
+
+    def between_clusters(mining):
+        dense = keras.layers.Dense(8, use_bias=False, kernel_initializer="identity")
+        model = keras.Sequential([keras.Input((8,)), dense])
+        model.compile(keras.optimizers.SGD(0.01), loss=tfdml.losses.ContrastiveLoss(0.5, 1.0, mining=mining))
+        model.fit(z, labels, batch_size=32, epochs=50, shuffle=False, verbose=0)
+        x = model.predict(z, verbose=0)
+        return float(np.linalg.norm(x[cluster == 0].mean(axis=0) - x[cluster == 1].mean(axis=0)))
+
+    assert between_clusters(PairMining(positives="easy")) > 5.0  # 4 √2 at first
+    assert between_clusters("all") < 2.5

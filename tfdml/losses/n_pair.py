@@ -64,9 +64,11 @@ class NPairLoss(MetricLoss):
         return label_rows(labels)
 
     def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
-        shared, negative = shared_labels(query_labels, key_labels, same_set)
-        positive, negative = mine(self.mining, self.mining_distance, queries, keys, shared > 0, negative)
-        positive = ops.where(positive, shared, 0)
+        positive, negative = shared_labels(query_labels, key_labels, same_set)
+        if self.mining != "all":
+            distance, shared = self.mining_distance, positive
+            positive, negative = mine(self.mining, distance, queries, keys, shared > 0, negative)
+            positive = ops.where(positive, shared, 0)
         values = n_pair(dot_product(queries, keys), positive, negative)
         if not self.l2:
             return values

@@ -133,18 +133,32 @@ def best_scores(queries, gallery, k, euclidean, active, tile):
         scores, places = top_k(scores, min(k, tile))
         return scores, start + places
 
+    return best_of_tiles(candidates, size, tile, k, ops.zeros_like(queries[:, :1]))
+
+
+def best_of_tiles(candidates, size, tile, k, zeros):
+    """The `k` best scores of each query over all tiles, and their places, both `(queries, k)`.
+
+    Args:
+        candidates: Function of the place where a tile starts and of the first place in it that is new; it
+            gives scores and places of the best that are new, `(queries, up to k)`.
+        size: Number of items.
+        tile: Items of a tile, up to `size`.
+        k: Integer above 0.
+        zeros: `(queries, 1)`, of the type of the scores.
+    """
     if tile == size:
         return candidates(0, 0)
 
     def merge(number, best):
         first_new = number * tile
-        # The last tile is moved back to end with the gallery; what it repeats is masked.
+        # The last tile is moved back to end with the items; what it repeats is masked.
         found = candidates(ops.minimum(first_new, size - tile), first_new)
         scores, indices = (ops.concatenate(pair, axis=1) for pair in zip(best, found, strict=True))
         scores, places = top_k(scores, k)
         return scores, ops.take_along_axis(indices, places, axis=1)
 
-    nothing = ops.repeat(ops.zeros_like(queries[:, :1]), k, axis=1)
+    nothing = ops.repeat(zeros, k, axis=1)
     return ops.fori_loop(0, -(-size // tile), merge, (nothing - float("inf"), ops.cast(nothing, "int32")))
 
 

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from tfdml.search.exact import as_float, check, nearest_first, top_k
+from tfdml.search.exact import as_float, best_of_tiles, check, nearest_first, top_k
 
 
 def asymmetric_distances(queries, codes, rotation, codebooks, *, tile=8192):
@@ -165,19 +165,7 @@ def best_codes(table, codes, k, active, exclude, tile):
         scores, found = top_k(ops.where(usable, scores, -float("inf")), min(k, tile))
         return scores, start + found
 
-    if tile == size:
-        return candidates(0, 0)
-
-    def merge(number, best):
-        first_new = number * tile
-        # The last tile is moved back to end with the codes; what it repeats is masked.
-        found = candidates(ops.minimum(first_new, size - tile), first_new)
-        scores, indices = (ops.concatenate(pair, axis=1) for pair in zip(best, found, strict=True))
-        scores, places = top_k(scores, k)
-        return scores, ops.take_along_axis(indices, places, axis=1)
-
-    nothing = ops.repeat(ops.transpose(ops.zeros_like(table[:1])), k, axis=1)
-    return ops.fori_loop(0, -(-size // tile), merge, (nothing - float("inf"), ops.cast(nothing, "int32")))
+    return best_of_tiles(candidates, size, tile, k, ops.transpose(ops.zeros_like(table[:1])))
 
 
 def decoded_parts(codes, codebooks):
