@@ -212,7 +212,9 @@ def test_a_compressed_layer_codes_what_is_added_and_refuses_what_it_cannot_hold(
 
 
 @pytest.mark.parametrize(
-    "search", [tfdml.search.Exact(), tfdml.search.Exact("squared_euclidean", tile=5)], ids=str
+    "search",
+    [tfdml.search.Exact(), tfdml.search.Exact("squared_euclidean", tile=5)],
+    ids=["euclidean", "tiles of squares"],
 )
 @pytest.mark.parametrize("arguments", [{}, {"soft_targets": True}, {"compression": 2}], ids=str)
 def test_training_looks_up_the_neighbours_of_the_last_refresh(search, arguments):

@@ -242,7 +242,7 @@ def test_a_slot_that_does_not_exist_is_an_error_or_has_no_neighbours(own):
         ({"compression": {"dim": 3}}, "compression to have bytes and dim"),
         ({"compression": 2, "centers": "loose"}, "centers to be 'tied' or 'fixed' with compression"),
     ],
-    ids=str,
+    ids=lambda value: str(value).split(" at 0x")[0],  # processes share the tests, not the addresses
 )
 def test_refuses_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
