@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 BATCHES = 128, 512, 1024, 4096, 16384
 QUICK = 1024  # the largest batch of `--quick`
-TILED = 4096  # the batch at which tiles are measured; at larger ones, of NT-Xent alone
+TILED = 4096, 16384  # the batches at which tiles are measured; at larger ones, of NT-Xent alone
 XLA = 128, 512, 1024, 4096  # the batches at which XLA is; compiling takes its time at each
-TILE = 128
+TILE = 128  # below the batches that have tiles of themselves
 LEAST = 1024  # the smallest batch at which memory is that of matrices, and not of everything else
 PER_CLASS, DIM = 4, 128
 SLOTS = 8192  # of cross-batch memories
@@ -42,7 +42,7 @@ class Case:
     def sides(self, batch):
         """Those that compute a batch of this size."""
         xla = ("xla",) if batch in XLA or self.far else ()
-        tiled = ("tiled",) if self.tiles and (batch == TILED or (self.far and batch > TILED)) else ()
+        tiled = ("tiled",) if self.tiles and (batch in TILED or (self.far and batch > TILED[0])) else ()
         return ("plain", *xla, *tiled, *self.peers)
 
 

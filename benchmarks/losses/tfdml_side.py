@@ -6,9 +6,12 @@ import tensorflow as tf
 import tfdml
 from benchmarks.losses.addon_calls import calls
 from benchmarks.losses.batches import batch, stream
-from benchmarks.losses.cases import CLASSES, DIM, MANY_CLASSES, SAMPLES, SLOTS, TILE
+from benchmarks.losses.cases import CASES, CLASSES, DIM, MANY_CLASSES, SAMPLES, SLOTS, TILE
 from tfdml import layers, losses
 from tfdml.compat.tensorflow_addons import losses as addons
+from tfdml.losses import tiles
+
+TILED = {case.name for case in CASES if case.tiles}
 
 LOSSES = {
     "nt_xent": losses.NTXentLoss,
@@ -113,10 +116,9 @@ def _function(name, shape, kind):
         return lambda labels, z: _added(head, z, labels), head.trainable_variables
     if name in OTHERS:
         return OTHERS[name], []
+    tile = None if kind != "tiled" else "auto" if shape[0] ** 2 >= tiles.LARGE else TILE
     loss = LOSSES[name]()
-    if kind == "tiled":
-        loss = loss.from_config({**loss.get_config(), "tile": TILE})
-    return loss, []
+    return loss.from_config({**loss.get_config(), "tile": tile}) if name in TILED else loss, []
 
 
 def _added(layer, z, labels):

@@ -45,7 +45,39 @@ def test_tiles_change_neither_value_nor_gradient(make):
 def test_the_tile_is_in_the_configuration(make):
     loss = make(tile=4)
     assert keras.losses.deserialize(keras.losses.serialize(loss)).tile == 4
-    assert "tile" not in make().get_config()
+    assert keras.losses.deserialize(keras.losses.serialize(make(tile=None))).tile is None
+    assert make().tile == "auto" and "tile" not in make().get_config()
+
+
+@pytest.mark.backend
+def test_a_loss_that_knows_of_no_tiles_is_computed_at_once_and_saved():
+    class Own(tfdml.losses.MetricLoss):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+
+    class Bare(tfdml.losses.MetricLoss):
+        def __init__(self, name="bare"):
+            super().__init__(name=name)
+
+    assert Own().tile is None and "tile" not in Own().get_config() | Bare().get_config()
+    assert Own.from_config(Own(tile=3).get_config()).tile == 3
+
+
+@pytest.mark.backend
+@every_loss
+def test_by_default_a_large_batch_has_tiles(make, monkeypatch):
+    from tfdml.losses import tiles
+
+    labels, z = batch()
+    calls, tiled_losses = [], tiles.tiled_losses
+    monkeypatch.setattr(tiles, "LARGE", len(z) ** 2)
+    monkeypatch.setattr(tiles, "TILE", 10)
+    monkeypatch.setattr(
+        "tfdml.losses.base.tiled_losses", lambda *args: calls.append(args[-1]) or tiled_losses(*args)
+    )
+    smaller, whole, large = make()(labels[1:], z[1:]), make(tile=None)(labels, z), make()(labels, z)
+    assert calls == [10] and np.isfinite(float(smaller))
+    assert float(large) == pytest.approx(float(whole), rel=1e-5)
 
 
 @pytest.mark.backend
@@ -88,7 +120,9 @@ def test_what_tiles_have_in_common_may_depend_on_what_they_have_in_common():
 @pytest.mark.backend
 @pytest.mark.parametrize("tile", [0, -1, 2.5, True, "all"])
 def test_other_tiles_are_refused(tile):
-    with pytest.raises(ValueError, match="Expected tile to be an integer of at least 1, received: "):
+    with pytest.raises(
+        ValueError, match="Expected tile to be None, 'auto' or an integer of at least 1"
+    ):
         tfdml.losses.NTXentLoss(tile=tile)
 
 

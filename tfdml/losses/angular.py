@@ -23,7 +23,7 @@ class AngularLoss(MetricLoss):
         average: `"terms"`: all positive pairs of the batch count alike. `"anchors"`: each anchor has the
             mean of its pairs, and all anchors count alike. Defaults to `"terms"`.
         mining: As in `MetricLoss`. Defaults to `"all"`.
-        tile: As in `MetricLoss`. Defaults to `None`.
+        tile: As in `MetricLoss`. Defaults to `"auto"`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"angular_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -52,7 +52,7 @@ class AngularLoss(MetricLoss):
         alpha=45.0,
         average="terms",
         mining="all",
-        tile=None,
+        tile="auto",
         reduction="sum_over_batch_size",
         name="angular_loss",
         dtype=None,
@@ -84,7 +84,7 @@ class NPairAngularLoss(MetricLoss):
         weight: Float of at least 0: weight of the angular loss. Defaults to `2.0`, of the paper.
         l2: As in `NPairLoss`. Defaults to `0.0`.
         mining: As in `MetricLoss`. Defaults to `"all"`.
-        tile: As in `MetricLoss`. Defaults to `None`.
+        tile: As in `MetricLoss`. Defaults to `"auto"`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"n_pair_angular_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -110,7 +110,7 @@ class NPairAngularLoss(MetricLoss):
         weight=2.0,
         l2=0.0,
         mining="all",
-        tile=None,
+        tile="auto",
         reduction="sum_over_batch_size",
         name="n_pair_angular_loss",
         dtype=None,

@@ -22,10 +22,10 @@ def check_number(name, value, above=None, minimum=None):
     return float(value)
 
 
-def check_count(name, value):
-    """`value`, if it is an integer from 1."""
+def check_count(name, value, others=""):
+    """`value`, if it is an integer from 1; `others` are words for what else it may be."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
-        raise ValueError(f"Expected {name} to be an integer of at least 1, received: {value!r}")
+        raise ValueError(f"Expected {name} to be {others}an integer of at least 1, received: {value!r}")
     return int(value)
 
 

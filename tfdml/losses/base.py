@@ -1,13 +1,15 @@
 """The base of every loss on embeddings."""
 
+from inspect import signature
+
 from keras import ops
 
-from tfdml.losses.arguments import check_count, check_name
+from tfdml.losses.arguments import check_name
 from tfdml.losses.labels import LabelLoss
 from tfdml.losses.mining import check_mining, mine, mining_config
 from tfdml.losses.parts import current_batch, within
 from tfdml.losses.replicas import OfReplicas, replicas
-from tfdml.losses.tiles import tiled_losses
+from tfdml.losses.tiles import check_tile, tile_for, tiled_losses
 from tfdml.ops import at_least_float32
 from tfdml.ops.pairs import join_labels, pair_masks
 
@@ -41,9 +43,11 @@ class MetricLoss(LabelLoss):
             masks of positives and negatives, both `(queries, keys)`, that gives two masks (register it with
             Keras if the loss is to be saved). Near and far are by the loss's own `distance`, or else by
             cosine where the loss reads cosines, and Euclidean where not. Defaults to `"all"`.
-        tile: Integer from 1, or `None`: how many anchors are worked on at a time, forward and backward.
-            Memory is then O(tile · batch), not O(batch²); values and gradients are the same. It takes
-            1.3 to 2 times as long. Defaults to `None`, all at once.
+        tile: How many anchors are worked on at a time, forward and backward: an integer from 1; `None`, all
+            at once; or `"auto"`, 256 of a batch of 8,192 or more whose size is known before it comes, and
+            else all. Memory is then O(tile · batch), not O(batch²); values and gradients are the same. It
+            takes 1.3 to 2 times as long. Defaults to `None`, because what a subclass computes may depend on
+            all anchors; to `"auto"` in the losses of tfdml.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `None`.
         dtype: Dtype of the result; terms and sums are computed in float32 at least, whatever it is.
@@ -85,7 +89,7 @@ class MetricLoss(LabelLoss):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.average = check_name("average", self.averages[0] if average is None else average, self.averages)
         self.mining = check_mining(mining)
-        self.tile = None if tile is None else check_count("tile", tile)
+        self.tile = check_tile(tile)
 
     def sample_losses(self, labels, predictions):
         return self.batch_losses(predictions, labels)
@@ -115,8 +119,8 @@ class MetricLoss(LabelLoss):
         elif memory is not None:
             keys, key_labels, same_set = memory, memory_labels, False
         with within(whole):
-            if self.tile is not None:
-                return tiled_losses(self, embeddings, labels, keys, key_labels, same_set, self.tile)
+            if tile := tile_for(self.tile, embeddings, keys):
+                return tiled_losses(self, embeddings, labels, keys, key_labels, same_set, tile)
             return self.query_losses(embeddings, labels, keys, key_labels, same_set=same_set)
 
     def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
@@ -153,6 +157,7 @@ class MetricLoss(LabelLoss):
             config["average"] = self.average
         if self.mining != "all":
             config["mining"] = mining_config(self.mining)
-        if self.tile is not None:
+        own = signature(type(self)).parameters.get("tile")  # a subclass may not know of tiles
+        if self.tile != (None if own is None else own.default):
             config["tile"] = self.tile
         return config

@@ -16,7 +16,7 @@ class CenterLoss(MetricLoss):
     classes apart: add it to a loss that does, with a small weight.
 
     Args:
-        tile: As in `MetricLoss`. Defaults to `None`.
+        tile: As in `MetricLoss`. Defaults to `"auto"`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"center_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -41,7 +41,7 @@ class CenterLoss(MetricLoss):
     Reference: Wen et al., A Discriminative Feature Learning Approach for Deep Face Recognition, ECCV 2016.
     """
 
-    def __init__(self, tile=None, reduction="sum_over_batch_size", name="center_loss", dtype=None):
+    def __init__(self, tile="auto", reduction="sum_over_batch_size", name="center_loss", dtype=None):
         super().__init__(tile=tile, reduction=reduction, name=name, dtype=dtype)
 
     def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):

@@ -25,7 +25,7 @@ class CircleLoss(MetricLoss):
         average: `"terms"`: all anchors with a positive and a negative count alike. `"nonzero"`: all anchors
             above zero do. `"anchors"`: all anchors of the batch. Defaults to `"terms"`.
         mining: As in `MetricLoss`. Defaults to `"all"`.
-        tile: As in `MetricLoss`. Defaults to `None`.
+        tile: As in `MetricLoss`. Defaults to `"auto"`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"circle_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -56,7 +56,7 @@ class CircleLoss(MetricLoss):
         gamma=80.0,
         average="terms",
         mining="all",
-        tile=None,
+        tile="auto",
         reduction="sum_over_batch_size",
         name="circle_loss",
         dtype=None,

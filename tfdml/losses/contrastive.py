@@ -29,7 +29,7 @@ class ContrastiveLoss(MetricLoss):
             mean over all pairs of the batch. `"anchors"`: the mean over each anchor's pairs, and all
             anchors count alike. Defaults to `"nonzero"`.
         mining: As in `MetricLoss`. Defaults to `"all"`.
-        tile: As in `MetricLoss`. Defaults to `None`.
+        tile: As in `MetricLoss`. Defaults to `"auto"`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"contrastive_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -62,7 +62,7 @@ class ContrastiveLoss(MetricLoss):
         distance="euclidean",
         average="nonzero",
         mining="all",
-        tile=None,
+        tile="auto",
         reduction="sum_over_batch_size",
         name="contrastive_loss",
         dtype=None,

@@ -26,7 +26,7 @@ class DivergenceLoss(MetricLoss):
         margin: Float of at least 0. Defaults to `0.2`.
         weight: Float of at least 0: weight of the divergence. Defaults to `0.05`. The authors published no
             code; form, margin and weight are those of a public implementation by others.
-        tile: As in `MetricLoss`. Defaults to `None`.
+        tile: As in `MetricLoss`. Defaults to `"auto"`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"divergence_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -54,7 +54,7 @@ class DivergenceLoss(MetricLoss):
         form="cosine",
         margin=0.2,
         weight=0.05,
-        tile=None,
+        tile="auto",
         reduction="sum_over_batch_size",
         name="divergence_loss",
         dtype=None,

@@ -20,7 +20,7 @@ class FastAPLoss(MetricLoss):
         average: `"terms"`: all anchors with a positive count alike. `"anchors"`: those without one count as
             well, as 0. Defaults to `"terms"`.
         mining: As in `MetricLoss`. Defaults to `"all"`.
-        tile: As in `MetricLoss`. Defaults to `None`.
+        tile: As in `MetricLoss`. Defaults to `"auto"`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"fast_ap_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -50,7 +50,7 @@ class FastAPLoss(MetricLoss):
         bins=10,
         average="terms",
         mining="all",
-        tile=None,
+        tile="auto",
         reduction="sum_over_batch_size",
         name="fast_ap_loss",
         dtype=None,

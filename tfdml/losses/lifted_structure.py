@@ -26,7 +26,7 @@ class LiftedStructureLoss(MetricLoss):
         average: `"terms"`: all positive pairs of the batch count alike. `"anchors"`: each anchor has the
             mean of its pairs, and all anchors count alike. Defaults to `"terms"`.
         mining: As in `MetricLoss`. Defaults to `"all"`.
-        tile: As in `MetricLoss`. Defaults to `None`.
+        tile: As in `MetricLoss`. Defaults to `"auto"`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"lifted_structure_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -58,7 +58,7 @@ class LiftedStructureLoss(MetricLoss):
         distance="euclidean",
         average="terms",
         mining="all",
-        tile=None,
+        tile="auto",
         reduction="sum_over_batch_size",
         name="lifted_structure_loss",
         dtype=None,
@@ -100,7 +100,7 @@ class GeneralizedLiftedStructureLoss(MetricLoss):
         average: `"terms"`: all anchors with a positive and a negative count alike. `"anchors"`: those
             without count as well, as 0. Defaults to `"terms"`.
         mining: As in `MetricLoss`. Defaults to `"all"`.
-        tile: As in `MetricLoss`. Defaults to `None`.
+        tile: As in `MetricLoss`. Defaults to `"auto"`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"generalized_lifted_structure_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -130,7 +130,7 @@ class GeneralizedLiftedStructureLoss(MetricLoss):
         distance="euclidean",
         average="terms",
         mining="all",
-        tile=None,
+        tile="auto",
         reduction="sum_over_batch_size",
         name="generalized_lifted_structure_loss",
         dtype=None,

@@ -30,7 +30,7 @@ class MarginLoss(MetricLoss):
             `"anchors"`: each anchor has the mean of its pairs, and all anchors count alike.
             Defaults to `"nonzero"`, as in the paper.
         mining: As in `MetricLoss`. Defaults to `"all"`.
-        tile: As in `MetricLoss`. Defaults to `None`.
+        tile: As in `MetricLoss`. Defaults to `"auto"`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"margin_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -64,7 +64,7 @@ class MarginLoss(MetricLoss):
         sampling="distance",
         average="nonzero",
         mining="all",
-        tile=None,
+        tile="auto",
         reduction="sum_over_batch_size",
         name="margin_loss",
         dtype=None,

@@ -24,7 +24,7 @@ class MultiSimilarityLoss(MetricLoss):
             farthest positive. `None`: all pairs count. Defaults to `0.1`, of the paper; Musgrave et al.
             found 0.34 to 0.72.
         mining: As in `MetricLoss`. Defaults to `"all"`.
-        tile: As in `MetricLoss`. Defaults to `None`.
+        tile: As in `MetricLoss`. Defaults to `"auto"`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"multi_similarity_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -54,7 +54,7 @@ class MultiSimilarityLoss(MetricLoss):
         base=0.5,
         epsilon=0.1,
         mining="all",
-        tile=None,
+        tile="auto",
         reduction="sum_over_batch_size",
         name="multi_similarity_loss",
         dtype=None,

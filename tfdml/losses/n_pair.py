@@ -22,7 +22,7 @@ class NPairLoss(MetricLoss):
         l2: Float of at least 0: weight of the penalty on squared norms that keeps embeddings small;
             0.002 is usual. Defaults to `0.0`.
         mining: As in `MetricLoss`. Defaults to `"all"`.
-        tile: As in `MetricLoss`. Defaults to `None`.
+        tile: As in `MetricLoss`. Defaults to `"auto"`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"n_pair_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -52,7 +52,7 @@ class NPairLoss(MetricLoss):
         self,
         l2=0.0,
         mining="all",
-        tile=None,
+        tile="auto",
         reduction="sum_over_batch_size",
         name="n_pair_loss",
         dtype=None,

@@ -21,7 +21,7 @@ class NTXentLoss(MetricLoss):
         average: `"terms"`: all positive pairs of the batch count alike. `"anchors"`: each anchor has the
             mean of its pairs, and all anchors count alike. Defaults to `"terms"`.
         mining: As in `MetricLoss`. Defaults to `"all"`.
-        tile: As in `MetricLoss`. Defaults to `None`.
+        tile: As in `MetricLoss`. Defaults to `"auto"`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"nt_xent_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -52,7 +52,7 @@ class NTXentLoss(MetricLoss):
         temperature=0.07,
         average="terms",
         mining="all",
-        tile=None,
+        tile="auto",
         reduction="sum_over_batch_size",
         name="nt_xent_loss",
         dtype=None,

@@ -27,7 +27,7 @@ class RankedListLoss(MetricLoss):
             and keys `(keys, dim)` that gives `(queries, keys)`; register the function with Keras if the
             loss is to be saved. Defaults to `"euclidean"`.
         mining: As in `MetricLoss`. Defaults to `"all"`.
-        tile: As in `MetricLoss`. Defaults to `None`.
+        tile: As in `MetricLoss`. Defaults to `"auto"`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"ranked_list_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -57,7 +57,7 @@ class RankedListLoss(MetricLoss):
         balance=0.5,
         distance="euclidean",
         mining="all",
-        tile=None,
+        tile="auto",
         reduction="sum_over_batch_size",
         name="ranked_list_loss",
         dtype=None,

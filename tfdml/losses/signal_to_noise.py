@@ -21,7 +21,7 @@ class SignalToNoiseContrastiveLoss(ContrastiveLoss):
         power: As in `ContrastiveLoss`. Defaults to `1`.
         average: As in `ContrastiveLoss`. Defaults to `"nonzero"`.
         mining: As in `MetricLoss`. Defaults to `"all"`.
-        tile: As in `MetricLoss`. Defaults to `None`.
+        tile: As in `MetricLoss`. Defaults to `"auto"`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"signal_to_noise_contrastive_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -51,7 +51,7 @@ class SignalToNoiseContrastiveLoss(ContrastiveLoss):
         power=1,
         average="nonzero",
         mining="all",
-        tile=None,
+        tile="auto",
         reduction="sum_over_batch_size",
         name="signal_to_noise_contrastive_loss",
         dtype=None,

@@ -21,7 +21,7 @@ class SmoothAPLoss(MetricLoss):
         average: `"terms"`: all anchors with a positive count alike. `"anchors"`: those without one count as
             well, as 0. Defaults to `"terms"`.
         mining: As in `MetricLoss`. Defaults to `"all"`.
-        tile: As in `MetricLoss`. Defaults to `None`.
+        tile: As in `MetricLoss`. Defaults to `"auto"`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"smooth_ap_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -51,7 +51,7 @@ class SmoothAPLoss(MetricLoss):
         temperature=0.01,
         average="terms",
         mining="all",
-        tile=None,
+        tile="auto",
         reduction="sum_over_batch_size",
         name="smooth_ap_loss",
         dtype=None,

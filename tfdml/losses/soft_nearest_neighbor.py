@@ -27,7 +27,7 @@ class SoftNearestNeighborLoss(MetricLoss):
         average: `"terms"`: all anchors with a positive count alike. `"anchors"`: those without one count as
             well, as 0. Defaults to `"terms"`.
         mining: As in `MetricLoss`. Defaults to `"all"`.
-        tile: As in `MetricLoss`. Defaults to `None`.
+        tile: As in `MetricLoss`. Defaults to `"auto"`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"soft_nearest_neighbor_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -59,7 +59,7 @@ class SoftNearestNeighborLoss(MetricLoss):
         distance="cosine",
         average="terms",
         mining="all",
-        tile=None,
+        tile="auto",
         reduction="sum_over_batch_size",
         name="soft_nearest_neighbor_loss",
         dtype=None,

@@ -23,7 +23,7 @@ class SupervisedContrastiveLoss(MetricLoss):
         average: `"terms"`: all anchors with a positive count alike. `"anchors"`: those without one count as
             well, as 0. Defaults to `"terms"`.
         mining: As in `MetricLoss`. Defaults to `"all"`.
-        tile: As in `MetricLoss`. Defaults to `None`.
+        tile: As in `MetricLoss`. Defaults to `"auto"`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"supervised_contrastive_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -52,7 +52,7 @@ class SupervisedContrastiveLoss(MetricLoss):
         temperature=0.1,
         average="terms",
         mining="all",
-        tile=None,
+        tile="auto",
         reduction="sum_over_batch_size",
         name="supervised_contrastive_loss",
         dtype=None,

@@ -2,8 +2,25 @@
 
 from keras import ops
 
+from tfdml.losses.arguments import check_count
 from tfdml.losses.parts import Whole, current_batch, within
 from tfdml.ops import at_least_float32, by_tiles, l2_normalize, mark_unused
+
+LARGE = 8192**2  # pairs: a matrix of them takes 268 MB in float32, and a loss holds several
+TILE = 256  # for large batches; smaller ones take longer
+
+
+def check_tile(tile):
+    """`tile`, if it is `None`, `"auto"` or an integer from 1."""
+    return tile if tile is None or tile == "auto" else check_count("tile", tile, "None, 'auto' or ")
+
+
+def tile_for(tile, queries, keys):
+    """How many of the queries are worked on at a time; `None` for all."""
+    if tile != "auto":
+        return tile
+    sizes = queries.shape[0], keys.shape[0]
+    return TILE if None not in sizes and sizes[0] * sizes[1] >= LARGE else None
 
 
 def tiled_losses(loss, queries, query_labels, keys, key_labels, same_set, tile):

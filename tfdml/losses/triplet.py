@@ -29,7 +29,7 @@ class TripletLoss(MetricLoss):
         average: `"anchors"`, `"terms"` or `"nonzero"`, as `MetricLoss` explains. Defaults to `None`: what
             the source of the mining does, which is `"anchors"` for hard, `"terms"` for semi-hard and
             `"nonzero"` else.
-        tile: As in `MetricLoss`. Defaults to `None`.
+        tile: As in `MetricLoss`. Defaults to `"auto"`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"triplet_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -68,7 +68,7 @@ class TripletLoss(MetricLoss):
         distance="euclidean",
         mining="all",
         average=None,
-        tile=None,
+        tile="auto",
         reduction="sum_over_batch_size",
         name="triplet_loss",
         dtype=None,

@@ -24,7 +24,7 @@ class TupletMarginLoss(MetricLoss):
         average: `"terms"`: all positive pairs of the batch count alike. `"anchors"`: each anchor has the
             mean of its pairs, and all anchors count alike. Defaults to `"terms"`.
         mining: As in `MetricLoss`. Defaults to `"all"`.
-        tile: As in `MetricLoss`. Defaults to `None`.
+        tile: As in `MetricLoss`. Defaults to `"auto"`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"tuplet_margin_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -55,7 +55,7 @@ class TupletMarginLoss(MetricLoss):
         scale=64.0,
         average="terms",
         mining="all",
-        tile=None,
+        tile="auto",
         reduction="sum_over_batch_size",
         name="tuplet_margin_loss",
         dtype=None,
@@ -113,7 +113,7 @@ class IntraPairVarianceLoss(MetricLoss):
         negative_epsilon: Float of at least 0: the share of the mean that negatives may rise above it.
             Defaults to `0.01`, of the paper.
         mining: As in `MetricLoss`. Defaults to `"all"`.
-        tile: As in `MetricLoss`. Defaults to `None`.
+        tile: As in `MetricLoss`. Defaults to `"auto"`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"intra_pair_variance_loss"`.
         dtype: As in `MetricLoss`. Defaults to `None`.
@@ -143,7 +143,7 @@ class IntraPairVarianceLoss(MetricLoss):
         positive_epsilon=0.01,
         negative_epsilon=0.01,
         mining="all",
-        tile=None,
+        tile="auto",
         reduction="sum_over_batch_size",
         name="intra_pair_variance_loss",
         dtype=None,
