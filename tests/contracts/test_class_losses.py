@@ -10,20 +10,27 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from oracles import finite_differences, value_and_gradient
+from loss_contracts import (
+    CLASS,
+    check_compiles_to_the_same_numbers,
+    check_computes_in_float32,
+    check_configuration,
+    check_finite,
+    check_gradient,
+    check_is_traced_once,
+    check_one_value_a_sample_and_weights,
+    each,
+    every_precision,
+    half_precision,
+    tensorflow_only,
+    wrong_labels,
+)
+from oracles import value_and_gradient
 
 import tfdml
 
-CLASSES = [
-    thing
-    for name in tfdml.losses.__all__
-    if isinstance(thing := getattr(tfdml.losses, name), type)
-    and issubclass(thing, tfdml.losses.ClassLoss)
-    and thing is not tfdml.losses.ClassLoss
-]
-every_loss = pytest.mark.parametrize("make", CLASSES, ids=lambda c: c.__name__)
+every_loss = each(CLASS)
 both_forms = pytest.mark.parametrize("per_class", [None, 3], ids=["one a class", "several a class"])
-tensorflow_only = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="needs TensorFlow")
 
 
 def batch(n=16, classes=6, per_class=None, seed=0, spread=0.9):
@@ -36,14 +43,8 @@ def batch(n=16, classes=6, per_class=None, seed=0, spread=0.9):
 
 @every_loss
 def test_survives_its_configuration(make):
-    loss = make(reduction="sum", name="other", dtype="float64")
-    config = json.dumps(keras.losses.serialize(loss))
-    revived = keras.losses.deserialize(json.loads(config))
-    assert json.dumps(keras.losses.serialize(revived)) == config
-    assert dir(revived) == dir(loss)
+    revived = check_configuration(make(reduction="sum", name="other", dtype="float64"), *batch())
     assert revived.reduction == "sum" and revived.name == "other" and revived.dtype == "float64"
-    labels, s = batch()
-    assert float(revived(labels, s)) == float(loss(labels, s))
 
 
 @every_loss
@@ -55,29 +56,6 @@ def test_every_argument_is_in_the_configuration(make):
             assert make(**{name: changed}).get_config() == {**default, name: changed}
 
 
-@tensorflow_only
-def test_a_fresh_process_loads_the_models_compiled_with_them(tmp_path):
-    labels, _ = batch()
-    z = np.random.default_rng(0).normal(size=(len(labels), 4)).astype("float32")
-    expected = {}
-    for make in CLASSES:
-        head = tfdml.layers.Proxies(6, per_class=3)
-        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3), head])
-        model.compile("sgd", loss=make())
-        model.save(tmp_path / f"{make.__name__}.keras")
-        expected[make.__name__] = float(make()(labels, model(z)))
-    np.savez(tmp_path / "batch.npz", labels=labels, z=z)
-    script = (
-        "import json, pathlib, keras, numpy as np, tfdml; b = np.load('batch.npz');"
-        "models = {p.stem: keras.models.load_model(p) for p in pathlib.Path().glob('*.keras')};"
-        "print(json.dumps({k: float(m.loss(b['labels'], m(b['z']))) for k, m in models.items()}))"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, check=True, capture_output=True, text=True
-    )
-    assert json.loads(run.stdout.splitlines()[-1]) == pytest.approx(expected, rel=1e-6)
-
-
 @pytest.mark.backend
 @every_loss
 @both_forms
@@ -85,20 +63,14 @@ def test_gradient_equals_finite_differences(make, per_class):
     """In float64 where the backend has it; each sample with a weight of its own, so that none can hide."""
     labels, s = batch(n=8, classes=4, per_class=per_class)
     exact = keras.backend.backend() == "tensorflow"
-    s, weights = s.astype("float64" if exact else "float32"), np.random.default_rng(1).uniform(size=len(s))
+    weights = np.random.default_rng(1).uniform(size=len(s))
     loss = make(reduction="none", dtype="float64" if exact else None)
 
     def total(x):
         values = loss(labels, x)
         return ops.sum(values * ops.cast(weights, values.dtype))
 
-    _, gradient = value_and_gradient(total, s)
-    numeric = finite_differences(
-        lambda x: float(total(ops.convert_to_tensor(x.astype(s.dtype)))), s, step=1e-6 if exact else 1e-3
-    )
-    scale = np.abs(numeric).max()
-    assert scale > 1e-2
-    np.testing.assert_allclose(gradient, numeric, atol=(1e-6 if exact else 2e-2) * scale)
+    check_gradient(total, s.astype("float64" if exact else "float32"), tolerance=2e-2)
 
 
 @pytest.mark.backend
@@ -203,7 +175,7 @@ def test_in_a_compiled_step_such_a_sample_loses_nothing(make, label, per_class):
 
 @pytest.mark.backend
 @every_loss
-@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+@every_precision
 @pytest.mark.parametrize(
     "labels, s",
     [
@@ -223,23 +195,15 @@ def test_in_a_compiled_step_such_a_sample_loses_nothing(make, label, per_class):
     ],
 )
 def test_degenerate_batches_have_a_finite_loss_and_gradient(make, labels, s, dtype):
-    s = ops.cast(s, dtype)
-    value, gradient = value_and_gradient(lambda x: make()(labels, x), s)
-    assert np.isfinite(value)
-    assert np.isfinite(gradient).all()
+    check_finite(make(), labels, ops.cast(s, dtype))
 
 
 @pytest.mark.backend
 @every_loss
 @both_forms
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@half_precision
 def test_computes_in_float32_whatever_the_similarities(make, dtype, per_class):
-    labels, s = batch(n=64, per_class=per_class)
-    rounded = ops.cast(s, dtype)
-    value, gradient = value_and_gradient(lambda x: make()(labels, x), rounded)
-    exact, exact_gradient = value_and_gradient(lambda x: make()(labels, x), ops.cast(rounded, "float32"))
-    assert value == pytest.approx(exact, rel=1e-6)
-    np.testing.assert_allclose(gradient, exact_gradient, atol=1e-2 * np.abs(exact_gradient).max())
+    check_computes_in_float32(make(), *batch(n=64, per_class=per_class), dtype)
 
 
 @pytest.mark.backend
@@ -279,63 +243,25 @@ def test_fit_reads_labels_as_integers(make):
 @pytest.mark.backend
 @every_loss
 def test_one_value_a_sample_and_weights(make):
-    labels, s = batch()
-    each = ops.convert_to_numpy(make(reduction="none")(labels, s))
-    assert each.shape == (len(s),)
-    assert float(make()(labels, s)) == pytest.approx(each.mean(), rel=1e-5)
-    weights = np.linspace(0, 2, len(s)).astype("float32")
-    assert float(make()(labels, s, sample_weight=weights)) == pytest.approx((weights * each).mean(), rel=1e-5)
+    check_one_value_a_sample_and_weights(make, *batch())
 
 
 @tensorflow_only
 @every_loss
 @both_forms
 def test_compiles_to_the_same_numbers(make, per_class):
-    import tensorflow as tf
-
-    labels, s = batch(per_class=per_class)
-    loss = make()
-    plain = value_and_gradient(lambda x: loss(labels, x), s)
-    compiled = value_and_gradient(tf.function(lambda x: loss(labels, x), jit_compile=True), s)
-    assert compiled[0] == pytest.approx(plain[0], rel=1e-5)
-    np.testing.assert_allclose(compiled[1], plain[1], atol=1e-5 * np.abs(plain[1]).max())
+    check_compiles_to_the_same_numbers(make(), *batch(per_class=per_class))
 
 
 @tensorflow_only
 @every_loss
 def test_is_traced_once_whatever_the_batch_holds(make):
-    import tensorflow as tf
-
-    traces = []
-
-    @tf.function(
-        input_signature=[tf.TensorSpec((None,), tf.int64), tf.TensorSpec((None, 6)), tf.TensorSpec((None,))]
-    )
-    def step(labels, s, weights):
-        traces.append(1)
-        return loss(labels, s, sample_weight=weights)
-
-    loss = make()
     labels, s = batch()
-    for y, x in ((labels, s), (np.zeros_like(labels), s), (labels[:3], s[:3])):
-        assert float(step(y, x, np.ones(len(y), "float32"))) == pytest.approx(float(loss(y, x)), rel=1e-5)
-    assert len(traces) == 1
+    check_is_traced_once(make(), [(labels, s), (np.zeros_like(labels), s), (labels[:3], s[:3])])
 
 
 @every_loss
-@pytest.mark.parametrize(
-    "labels",
-    [
-        pytest.param(np.zeros(4, "float32"), id="float"),
-        pytest.param(np.zeros((4, 1)), id="float column"),
-        pytest.param(np.zeros(4, bool), id="bool"),
-        pytest.param(np.zeros((4, 2, 2), int), id="three axes"),
-        pytest.param(np.int64(3), id="one number"),
-        pytest.param(np.zeros(5, int), id="too many"),
-        pytest.param(np.array([[3, 7], [3, 8], [4, 1], [4, 2]]), id="rows that are not one-hot"),
-        pytest.param(np.full((4, 3), 0.4), id="soft rows"),
-    ],
-)
+@wrong_labels
 def test_other_labels_are_refused(make, labels):
     with pytest.raises(ValueError, match=r"Expected labels to be .*received: "):
         make()(labels, np.eye(4, dtype="float32"))
@@ -370,7 +296,7 @@ def trained(make, strategy):
 
 print(json.dumps({n: [trained(getattr(tfdml.losses, n), s) for s in both] for n in sys.argv[1:]}))
 """
-    names = [make.__name__ for make in CLASSES]
+    names = [make.__name__ for make in CLASS]
     done = subprocess.run(
         [sys.executable, "-c", script, *names],
         cwd=tmp_path,

@@ -3,31 +3,37 @@
 Losses on similarities to classes have their own contract, in test_class_losses.py.
 """
 
-import json
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
 from keras import ops
-from oracles import finite_differences, value_and_gradient, with_constants_of
+from loss_contracts import (
+    BASES,
+    CLASS,
+    METRIC,
+    below,
+    check_compiles_to_the_same_numbers,
+    check_computes_in_float32,
+    check_configuration,
+    check_finite,
+    check_gradient,
+    check_is_traced_once,
+    check_one_value_a_sample_and_weights,
+    each,
+    every_precision,
+    half_precision,
+    tensorflow_only,
+    wrong_labels,
+)
+from oracles import value_and_gradient, with_constants_of
 from scipy.linalg import block_diag
 
 import tfdml
 from tfdml.losses.labels import LabelLoss
 
-BASES = {tfdml.losses.MetricLoss, tfdml.losses.ClassLoss}
-PUBLIC = [
-    thing
-    for name in tfdml.losses.__all__
-    if isinstance(thing := getattr(tfdml.losses, name), type) and issubclass(thing, keras.losses.Loss)
-]
-CLASSES = [c for c in PUBLIC if issubclass(c, tfdml.losses.MetricLoss) and c not in BASES]
 # Their sources hold the weights of pairs constant in the gradient, which is then not that of the value.
 CONSTANT_WEIGHTS = {tfdml.losses.CircleLoss, tfdml.losses.MarginLoss}
-every_loss = pytest.mark.parametrize("make", CLASSES, ids=lambda c: c.__name__)
-tensorflow_only = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="needs TensorFlow")
+every_loss = each(METRIC)
 
 
 def batch(n=24, dim=6, seed=0, scale=1.0):
@@ -39,44 +45,14 @@ def batch(n=24, dim=6, seed=0, scale=1.0):
 
 
 def test_every_loss_is_public():
-    def below(cls):
-        return {cls, *(c for sub in cls.__subclasses__() for c in below(sub))}
-
     ours = {c for c in below(keras.losses.Loss) if c.__module__.startswith("tfdml.losses")}
-    assert ours - {LabelLoss} == set(PUBLIC)
-    assert all(c in CLASSES or issubclass(c, tfdml.losses.ClassLoss) for c in set(PUBLIC) - BASES)
+    assert ours - {LabelLoss} == {*METRIC, *CLASS} | BASES
 
 
 @every_loss
 def test_survives_its_configuration(make):
-    loss = make(reduction="sum", name="other")
-    config = json.dumps(keras.losses.serialize(loss))
-    revived = keras.losses.deserialize(json.loads(config))
-    assert json.dumps(keras.losses.serialize(revived)) == config
-    assert dir(revived) == dir(loss)
+    revived = check_configuration(make(reduction="sum", name="other"), *batch())
     assert revived.reduction == "sum" and revived.name == "other"
-    labels, z = batch()
-    assert float(revived(labels, z)) == float(loss(labels, z))
-
-
-@tensorflow_only
-def test_a_fresh_process_loads_the_models_compiled_with_them(tmp_path):
-    labels, z = batch()
-    for make in CLASSES:
-        model = keras.Sequential([keras.Input((z.shape[1],)), keras.layers.Dense(3)])
-        model.compile("sgd", loss=make())
-        model.save(tmp_path / f"{make.__name__}.keras")
-    np.savez(tmp_path / "batch.npz", labels=labels, z=z)
-    script = (
-        "import json, pathlib, keras, numpy as np, tfdml; b = np.load('batch.npz');"
-        "value = lambda p: float(keras.models.load_model(p).loss(b['labels'], b['z']));"
-        "print(json.dumps({p.stem: value(p) for p in pathlib.Path().glob('*.keras')}))"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, check=True, capture_output=True, text=True
-    )
-    expected = {make.__name__: float(make()(labels, z)) for make in CLASSES}
-    assert json.loads(run.stdout.splitlines()[-1]) == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.backend
@@ -84,24 +60,18 @@ def test_a_fresh_process_loads_the_models_compiled_with_them(tmp_path):
 def test_gradient_equals_finite_differences(make, monkeypatch):
     """In float64 where the backend has it; each anchor with a weight of its own, so that none can hide."""
     labels, z = batch(n=12, dim=4)
-    exact = keras.backend.backend() == "tensorflow"
-    z, weights = z.astype("float64" if exact else "float32"), np.random.default_rng(1).uniform(size=len(z))
-    loss = make()
+    z = z.astype("float64" if keras.backend.backend() == "tensorflow" else "float32")
+    loss, weights = make(), np.random.default_rng(1).uniform(size=len(z))
 
     def total(x):
         values = loss.query_losses(x, labels, x, labels, same_set=True)
         return ops.sum(values * ops.cast(weights, values.dtype))
 
-    _, gradient = value_and_gradient(total, z)
-    tensor = ops.convert_to_tensor
-    if make in CONSTANT_WEIGHTS:
-        total = with_constants_of(tensor(z), total, monkeypatch)
-    numeric = finite_differences(
-        lambda x: float(total(tensor(x.astype(z.dtype)))), z, step=1e-6 if exact else 1e-3
-    )
-    scale = np.abs(numeric).max()
-    assert scale > 1e-2
-    np.testing.assert_allclose(gradient, numeric, atol=(1e-6 if exact else 1e-2) * scale)
+    def held(function):
+        tensor = ops.convert_to_tensor(z)
+        return with_constants_of(tensor, function, monkeypatch) if make in CONSTANT_WEIGHTS else function
+
+    check_gradient(total, z, held)
 
 
 @pytest.mark.backend
@@ -153,7 +123,7 @@ def test_labels_may_be_a_column_or_one_hot(make):
 
 @pytest.mark.backend
 @every_loss
-@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+@every_precision
 @pytest.mark.parametrize(
     "labels, z",
     [
@@ -171,22 +141,14 @@ def test_labels_may_be_a_column_or_one_hot(make):
     ],
 )
 def test_degenerate_batches_have_a_finite_loss_and_gradient(make, labels, z, dtype):
-    z = ops.cast(z, dtype)
-    value, gradient = value_and_gradient(lambda x: make()(labels, x), z)
-    assert np.isfinite(value)
-    assert np.isfinite(gradient).all()
+    check_finite(make(), labels, ops.cast(z, dtype))
 
 
 @pytest.mark.backend
 @every_loss
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@half_precision
 def test_computes_in_float32_whatever_the_embeddings(make, dtype):
-    labels, z = batch(n=64, dim=16)
-    rounded = ops.cast(z, dtype)
-    value, gradient = value_and_gradient(lambda x: make()(labels, x), rounded)
-    exact, exact_gradient = value_and_gradient(lambda x: make()(labels, x), ops.cast(rounded, "float32"))
-    assert value == pytest.approx(exact, rel=1e-6)
-    np.testing.assert_allclose(gradient, exact_gradient, atol=1e-2 * np.abs(exact_gradient).max())
+    check_computes_in_float32(make(), *batch(n=64, dim=16), dtype)
 
 
 @pytest.mark.backend
@@ -223,12 +185,7 @@ def test_fit_keeps_labels_apart_above_two_to_the_24(make):
 @pytest.mark.backend
 @every_loss
 def test_one_value_an_anchor_and_weights(make):
-    labels, z = batch()
-    each = ops.convert_to_numpy(make(reduction="none")(labels, z))
-    assert each.shape == (len(z),)
-    assert float(make()(labels, z)) == pytest.approx(each.mean(), rel=1e-5)
-    weights = np.linspace(0, 2, len(z)).astype("float32")
-    assert float(make()(labels, z, sample_weight=weights)) == pytest.approx((weights * each).mean(), rel=1e-5)
+    check_one_value_a_sample_and_weights(make, *batch())
 
 
 @pytest.mark.backend
@@ -247,56 +204,19 @@ def test_keys_may_be_other_samples_in_any_order(make):
 @tensorflow_only
 @every_loss
 def test_compiles_to_the_same_numbers(make):
-    import tensorflow as tf
-
-    labels, z = batch()
-    loss = make()
-    plain = value_and_gradient(lambda x: loss(labels, x), z)
-    compiled = value_and_gradient(tf.function(lambda x: loss(labels, x), jit_compile=True), z)
-    assert compiled[0] == pytest.approx(plain[0], rel=1e-5)
-    np.testing.assert_allclose(compiled[1], plain[1], atol=1e-5 * np.abs(plain[1]).max())
+    check_compiles_to_the_same_numbers(make(), *batch())
 
 
 @tensorflow_only
 @every_loss
 def test_is_traced_once_whatever_the_batch_holds(make):
-    import tensorflow as tf
-
-    traces = []
-
-    @tf.function(
-        input_signature=[tf.TensorSpec((None,), tf.int64), tf.TensorSpec((None, 6)), tf.TensorSpec((None,))]
-    )
-    def step(labels, z, weights):
-        traces.append(1)
-        with tf.GradientTape() as tape:
-            tape.watch(z)
-            value = loss(labels, z, sample_weight=weights)
-        return value, tape.gradient(value, z)
-
-    loss = make()
     labels, z = batch()
-    for y, x in ((labels, z), (np.zeros_like(labels), z), (np.arange(24), z), (labels[:9], z[:9])):
-        value, gradient = step(y, x, np.ones(len(y), "float32"))
-        assert float(value) == pytest.approx(float(loss(y, x)), rel=1e-5)
-        assert gradient.shape == x.shape
-    assert len(traces) == 1
+    others = (np.zeros_like(labels), z), (np.arange(len(z)), z), (labels[:9], z[:9])
+    check_is_traced_once(make(), [(labels, z), *others])
 
 
 @every_loss
-@pytest.mark.parametrize(
-    "labels",
-    [
-        pytest.param(np.zeros(4, "float32"), id="float"),
-        pytest.param(np.zeros((4, 1)), id="float column"),
-        pytest.param(np.zeros(4, bool), id="bool"),
-        pytest.param(np.zeros((4, 2, 2), int), id="three axes"),
-        pytest.param(np.int64(3), id="one number"),
-        pytest.param(np.zeros(5, int), id="too many"),
-        pytest.param(np.array([[3, 7], [3, 8], [4, 1], [4, 2]]), id="rows that are not one-hot"),
-        pytest.param(np.full((4, 3), 0.4), id="soft rows"),
-    ],
-)
+@wrong_labels
 def test_other_labels_are_refused(make, labels):
     with pytest.raises(ValueError, match=r"Expected labels to be .*received: "):
         make()(labels, np.eye(4, dtype="float32"))

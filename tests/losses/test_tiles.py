@@ -120,9 +120,7 @@ def test_what_tiles_have_in_common_may_depend_on_what_they_have_in_common():
 @pytest.mark.backend
 @pytest.mark.parametrize("tile", [0, -1, 2.5, True, "all"])
 def test_other_tiles_are_refused(tile):
-    with pytest.raises(
-        ValueError, match="Expected tile to be None, 'auto' or an integer of at least 1"
-    ):
+    with pytest.raises(ValueError, match="Expected tile to be None, 'auto' or an integer of at least 1"):
         tfdml.losses.NTXentLoss(tile=tile)
 
 
