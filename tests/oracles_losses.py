@@ -105,7 +105,7 @@ def multi_label_n_pair_values(rows, z):
     return values
 
 
-def margin_terms(labels, z, margin, beta, sampling):
+def margin_terms(labels, z, margin, beta, sampling, nearest=0.5):
     """The terms of each anchor and their weights: a negative has the number expected of it in a draw."""
     unit = np.asarray(z, "float64") / np.linalg.norm(z, axis=1, keepdims=True)
     d, dim, result = distance_matrix(unit, unit), z.shape[1], []
@@ -118,7 +118,7 @@ def margin_terms(labels, z, margin, beta, sampling):
         if sampling == "distance":
             odds = []
             for n in negatives:
-                x = max(0.5, d[i, n])
+                x = max(nearest, d[i, n])
                 density = x ** (dim - 2) * (1 - x**2 / 4) ** ((dim - 3) / 2)
                 odds.append(1 / density if d[i, n] < beta + margin else 0.0)
         terms = [(max(0.0, d[i, p] - beta + margin), 1.0) for p in positives]

@@ -21,14 +21,14 @@ LOSSES = {
     "triplet_hard": lambda: losses.TripletLoss(mining="hard"),
     "triplet_semi_hard": lambda: losses.TripletLoss(mining="semi_hard"),
     "contrastive": losses.ContrastiveLoss,
-    "multi_similarity": losses.MultiSimilarityLoss,
+    "multi_similarity": lambda: losses.MultiSimilarityLoss(base=0.5),
     "supervised_contrastive": losses.SupervisedContrastiveLoss,
-    "circle": lambda: losses.CircleLoss(average="nonzero"),
+    "circle": lambda: losses.CircleLoss(gamma=80.0, average="nonzero"),
     "lifted_structure": lambda: losses.LiftedStructureLoss(temperature=1.0),
     "generalized_lifted_structure": lambda: losses.GeneralizedLiftedStructureLoss(temperature=1.0),
     "angular": losses.AngularLoss,
     "n_pair_angular": losses.NPairAngularLoss,
-    "margin": losses.MarginLoss,
+    "margin": lambda: losses.MarginLoss(nearest=0.5),
     "margin_uniform": lambda: losses.MarginLoss(sampling="uniform"),
     "tuplet_margin": losses.TupletMarginLoss,
     "intra_pair_variance": losses.IntraPairVarianceLoss,
@@ -57,7 +57,7 @@ CLASS_LOSSES = {
 }
 MEMORIES = {
     "memory_contrastive": losses.ContrastiveLoss,
-    "memory_multi_similarity": lambda: losses.MultiSimilarityLoss(epsilon=None),
+    "memory_multi_similarity": lambda: losses.MultiSimilarityLoss(base=0.5, epsilon=None),
     "memory_triplet": losses.TripletLoss,
     "memory_nt_xent": losses.NTXentLoss,
 }

@@ -23,11 +23,12 @@ def averaged(terms, average):
 
 @pytest.mark.parametrize("average", ["nonzero", "terms", "anchors"])
 @pytest.mark.parametrize("sampling", ["distance", "uniform"])
-@pytest.mark.parametrize("margin, beta", [(0.2, 1.2), (0.5, 1.6)])
-def test_equals_the_definition(margin, beta, sampling, average):
+@pytest.mark.parametrize("margin, beta, nearest", [(0.2, 1.2, 0.5), (0.5, 1.6, 1.2)])
+def test_equals_the_definition(margin, beta, nearest, sampling, average):
     labels, z = batch()
-    expected = averaged(margin_terms(labels, z, margin, beta, sampling), average)
-    assert float(MarginLoss(margin, beta, sampling, average)(labels, z)) == pytest.approx(expected, rel=1e-4)
+    expected = averaged(margin_terms(labels, z, margin, beta, sampling, nearest), average)
+    loss = MarginLoss(margin, beta, sampling, average, nearest)
+    assert float(loss(labels, z)) == pytest.approx(expected, rel=1e-4)
 
 
 def test_is_the_mean_of_draws():
@@ -39,7 +40,7 @@ def test_is_the_mean_of_draws():
     odds = 1 / (d[2:] ** 3 * (1 - d[2:] ** 2 / 4))
     drawn = rng.choice(d[2:], size=100_000, p=odds / odds.sum())
     expected = max(0, d[1] - 1.0) + np.mean(np.maximum(0, 1.4 - drawn))
-    loss = MarginLoss(margin=0.2, beta=1.2, average="terms")
+    loss = MarginLoss(margin=0.2, beta=1.2, average="terms", nearest=0.5)
     value = loss.query_losses(z[:1], np.array([0]), z[1:], np.array([0, 1, 2]))
     assert float(value[0]) == pytest.approx(expected / 2, rel=1e-3)
 
@@ -62,6 +63,7 @@ def test_is_zero_where_the_margin_is_kept():
     "arguments, message",
     [
         ({"beta": 0}, "Expected beta to be a number above 0, received: 0"),
+        ({"nearest": 0}, "Expected nearest to be a number above 0, received: 0"),
         ({"sampling": "hard"}, "Expected sampling to be one of 'distance', 'uniform', received: 'hard'"),
     ],
 )

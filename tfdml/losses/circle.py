@@ -20,8 +20,8 @@ class CircleLoss(MetricLoss):
     Args:
         margin: Float of at least 0: how far positives may stay below a cosine of 1 and negatives above 0.
             Defaults to `0.4`.
-        gamma: Float above 0 that multiplies the weighted cosines. Defaults to `80.0`. Both defaults are
-            those of the paper for fine-grained retrieval.
+        gamma: Float above 0 that multiplies the weighted cosines. Defaults to `16.0`. The paper has
+            80 for fine-grained retrieval with pretrained networks, and the same margin.
         average: `"terms"`: all anchors with a positive and a negative count alike. `"nonzero"`: all anchors
             above zero do. `"anchors"`: all anchors of the batch. Defaults to `"terms"`.
         mining: As in `MetricLoss`. Defaults to `"all"`.
@@ -53,7 +53,7 @@ class CircleLoss(MetricLoss):
     def __init__(
         self,
         margin=0.4,
-        gamma=80.0,
+        gamma=16.0,
         average="terms",
         mining="all",
         tile="auto",
@@ -77,7 +77,7 @@ class CircleLoss(MetricLoss):
         return {**super().get_config(), "margin": self.margin, "gamma": self.gamma}
 
 
-def circle(similarity, positive, negative, margin=0.4, gamma=80.0):
+def circle(similarity, positive, negative, margin=0.4, gamma=16.0):
     """Circle loss of each row of cosines, `(queries,)`; 0 for a row without a positive or a negative.
 
     Args:

@@ -29,6 +29,10 @@ class MarginLoss(MetricLoss):
         average: `"nonzero"`: all pairs of the batch above zero count alike. `"terms"`: all pairs do.
             `"anchors"`: each anchor has the mean of its pairs, and all anchors count alike.
             Defaults to `"nonzero"`, as in the paper.
+        nearest: Float above 0: negatives nearer than this are as likely as if they were there; only for
+            `"distance"`. Defaults to `1.2`. The paper has 0.5, with pretrained networks: in 128 dimensions
+            one negative at 0.5 outweighs any number beyond 1, and a network that starts from scratch sees
+            nothing but its outliers.
         mining: As in `MetricLoss`. Defaults to `"all"`.
         tile: As in `MetricLoss`. Defaults to `"auto"`.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
@@ -42,7 +46,7 @@ class MarginLoss(MetricLoss):
     Formula: `sum_p max(0, d_p - beta + margin) + P sum_n w_n max(0, beta + margin - d_n)` for an anchor with
     `P` positives, over the number of these pairs that are above zero, where negatives count by `w_n`. Of
     negatives with `d < beta + margin`, `w` is inverse to `d^(dim - 2) (1 - d²/4)^((dim - 3) / 2)`, at
-    `max(d, 0.5)`, and sums to 1.
+    `max(d, nearest)`, and sums to 1.
 
     Example:
 
@@ -63,6 +67,7 @@ class MarginLoss(MetricLoss):
         beta=1.2,
         sampling="distance",
         average="nonzero",
+        nearest=1.2,
         mining="all",
         tile="auto",
         reduction="sum_over_batch_size",
@@ -75,6 +80,7 @@ class MarginLoss(MetricLoss):
         self.margin = check_number("margin", margin, minimum=0)
         self.beta = check_number("beta", beta, above=0)
         self.sampling = check_name("sampling", sampling, ("distance", "uniform"))
+        self.nearest = check_number("nearest", nearest, above=0)
 
     def query_losses(self, queries, query_labels, keys, key_labels, same_set=False):
         distance = euclidean(unit(queries), unit(keys))
@@ -84,7 +90,7 @@ class MarginLoss(MetricLoss):
         log_weights, possible = ops.zeros_like(distance), negative
         if self.sampling == "distance":
             log_weights, possible = (
-                inverse_density(distance, queries.shape[1]),
+                inverse_density(distance, queries.shape[1], self.nearest),
                 negative & (distance < self.beta + self.margin),
             )
         weights = number[:, None] * normalized_weights(log_weights, possible)
@@ -95,5 +101,5 @@ class MarginLoss(MetricLoss):
         return average_terms(total, 2 * number, above, self.average)
 
     def get_config(self):
-        own = {"margin": self.margin, "beta": self.beta, "sampling": self.sampling}
+        own = {"margin": self.margin, "beta": self.beta, "sampling": self.sampling, "nearest": self.nearest}
         return {**super().get_config(), **own}

@@ -16,9 +16,9 @@ class MultiSimilarityLoss(MetricLoss):
     Args:
         alpha: Float above 0: how much the farthest positives outweigh the others. Defaults to `2.0`.
         beta: Float above 0: how much the nearest negatives outweigh the others. Defaults to `50.0`.
-        base: Float: the cosine around which pairs are weighted. Defaults to `0.5`. All three are those of
-            the authors' code; Musgrave et al. (2020) found 7 to 18, 48 to 157 and 0.63 to 0.77 best by
-            search for pretrained networks.
+        base: Float: the cosine around which pairs are weighted. Defaults to `0.7`. The other two are
+            those of the authors' code, which has a base of 0.5; Musgrave et al. (2020) found 7 to 18, 48 to
+            157 and 0.63 to 0.77 best by search for pretrained networks.
         epsilon: Float of at least 0, or `None`. A positive counts if its cosine is less than `epsilon` above
             that of the nearest negative, a negative if it is less than `epsilon` below that of the
             farthest positive. `None`: all pairs count. Defaults to `0.1`, of the paper; Musgrave et al.
@@ -51,7 +51,7 @@ class MultiSimilarityLoss(MetricLoss):
         self,
         alpha=2.0,
         beta=50.0,
-        base=0.5,
+        base=0.7,
         epsilon=0.1,
         mining="all",
         tile="auto",
@@ -77,7 +77,7 @@ class MultiSimilarityLoss(MetricLoss):
         return {**super().get_config(), **own}
 
 
-def multi_similarity(similarity, positive, negative, alpha=2.0, beta=50.0, base=0.5):
+def multi_similarity(similarity, positive, negative, alpha=2.0, beta=50.0, base=0.7):
     """Multi-similarity loss of each row of similarities, `(queries,)`; 0 for a row without a pair.
 
     Args:

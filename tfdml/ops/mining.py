@@ -8,9 +8,6 @@ from keras import ops
 from tfdml.ops.log_sum_exp import log_sum_exp
 from tfdml.ops.safe import at_least_float32
 
-# Nearer negatives count as if they were here: few points lie so near, and their weights would rule.
-NEAREST = 0.5
-
 
 def nearest_of(distance, used):
     """The nearest used entry of each row, as a mask `(rows, columns)`; of equal ones the first.
@@ -53,16 +50,18 @@ def informative_pairs(distance, positive, negative, epsilon=0.1):
     return positive & (distance + epsilon > nearest), negative & (distance - epsilon < farthest)
 
 
-def inverse_density(distance, dim):
+def inverse_density(distance, dim, nearest=0.5):
     """Minus the log density, up to a constant, of the distance of two random points on the sphere.
 
     Args:
-        distance: Euclidean distances of unit vectors, of any shape; below 0.5 they count as 0.5.
+        distance: Euclidean distances of unit vectors, of any shape.
         dim: Number of coordinates of the vectors.
+        nearest: Float above 0: nearer ones count as if they were here, because few points lie so near, and
+            their weights would rule. Defaults to `0.5`, of Wu et al.
 
     Output: log weights, the same shape: drawn by them, all distances are equally likely.
     """
-    distance = ops.maximum(distance, NEAREST)
+    distance = ops.maximum(distance, nearest)
     below = ops.maximum(1 - 0.25 * ops.square(distance), 1e-6)
     return (2 - dim) * ops.log(distance) - (dim - 3) / 2 * ops.log(below)
 
