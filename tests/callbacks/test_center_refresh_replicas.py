@@ -26,7 +26,7 @@ def train(mode):
     layer = tfdml.layers.NNGKClassifier(4, 50, neighbors=8, centers=mode, name="classifier")
     model = keras.Model({"image": image, "index": index}, layer(embedding, index=index))
     loss = keras.losses.SparseCategoricalCrossentropy(reduction="sum")
-    model.compile(keras.optimizers.SGD(0.02), loss=loss)
+    model.compile(keras.optimizers.SGD(0.002), loss=loss)
     refresh = tfdml.callbacks.CenterRefresh(dataset)
     model.fit(dataset.take(2), epochs=3, callbacks=[refresh], verbose=0)
     variables = [v.numpy().tolist() for v in model.variables]

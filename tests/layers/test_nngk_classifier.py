@@ -249,10 +249,10 @@ def test_refuses_arguments(arguments, message):
         NNGKClassifier(**{"num_classes": 2, "capacity": 4} | arguments)
 
 
-def test_the_median_bandwidth_is_that_of_neighbours():
+def test_the_median_bandwidth_is_a_third_of_that_of_neighbours():
     layer = classifier(bandwidth="median")
     distances = [d for i, z in enumerate(CENTERS) for d, _ in oracles.neighbors(z, CENTERS, 5, own=i)]
-    assert float(np.exp(layer.log_bandwidth)) == pytest.approx(np.sqrt(np.median(distances)), rel=1e-5)
+    assert float(np.exp(layer.log_bandwidth)) == pytest.approx(np.sqrt(np.median(distances)) / 3, rel=1e-5)
     learned = classifier(bandwidth="learned")
     assert float(learned.log_bandwidth) == pytest.approx(float(layer.log_bandwidth))
     for each in layer, learned:

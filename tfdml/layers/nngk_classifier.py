@@ -11,6 +11,11 @@ from tfdml.layers.neighbor_table import NeighborTable, check_search, index_confi
 from tfdml.losses.arguments import check_name, check_number
 from tfdml.ops import log_gaussian, vote_shares
 
+# Share of the median distance to the neighbours that is the bandwidth. Where classes have few samples, most
+# neighbours are of other classes and the median is about the distance between classes: in a kernel as wide,
+# all of them weigh nearly the same. A quarter to a half was best on held-out samples (docs/classifiers.md).
+SHARE_OF_MEDIAN = 1 / 3
+
 
 @keras.saving.register_keras_serializable(package="tfdml")
 class NNGKClassifier(AddsLoss, NeighborTable, Centers, keras.layers.Layer):
@@ -27,8 +32,8 @@ class NNGKClassifier(AddsLoss, NeighborTable, Centers, keras.layers.Layer):
         neighbors: Integer from 1: neighbours that vote; cut to the number of slots, and where fewer centers
             are stored these vote. Defaults to `32`, which suffices where centers are refreshed every few
             epochs (Meyer et al.).
-        bandwidth: Float above 0, in the units of the distance; `"median"`: the median distance of centers to
-            their neighbours, set with the centers; or `"learned"`: begins there and is trained.
+        bandwidth: Float above 0, in the units of the distance; `"median"`: a third of the median distance of
+            centers to their neighbours, set with the centers; or `"learned"`: begins there and is trained.
             Defaults to `"median"`.
         centers: `"tied"`: embeddings of the training samples, constant until the next refresh; `"fixed"`:
             those of the network before training; `"loose"`: trained, from there on, and held near the
@@ -168,7 +173,7 @@ class NNGKClassifier(AddsLoss, NeighborTable, Centers, keras.layers.Layer):
         if self.bandwidth == "median" or begins:
             median = float(np.sqrt(np.median(distances[valid].astype("float64"))))
             if 0 < median < float("inf"):
-                self.log_bandwidth.assign(np.log(median))
+                self.log_bandwidth.assign(np.log(SHARE_OF_MEDIAN * median))
                 self.bandwidth_is_set.assign(True)
 
     def get_config(self):
