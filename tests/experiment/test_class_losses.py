@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from tfdml import data, layers
 from tfdml.experiment import RunFolder, export, load_recipe, resume, train, training
-from tfdml.experiment.building import build_learner, numbered, training_batches
+from tfdml.experiment.building import numbered, training_batches
+from tfdml.experiment.heads import build_learner
 from tfdml.experiment.progress import StopWhereDiverged
 from tfdml.losses import fixed_scale
 
@@ -132,9 +133,9 @@ def test_a_recipe_with_a_head_reads_back_as_itself(tmp_path):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["--head=Proxies"], r"loss to be one with class weights.*received: NTXentLoss and a head"),
-        (["--loss=ArcFaceLoss", "--head=Dense"], r"head to be null or .*Proxies, CosineHead.*: Dense"),
-        (["--loss=ArcFaceLoss", "--head=keras.layers.Dense"], r"head to be null or .*: keras\.layers\.Dense"),
+        (["--head=Proxies"], r"loss to be one with class weights.*received: NTXentLoss and Proxies"),
+        (["--loss=ArcFaceLoss", "--head=Conv2D"], r"head to be null or .*Proxies, CosineHead.*: Conv2D"),
+        (["--loss=ArcFaceLoss", "--head=keras.layers.ReLU"], r"head to be null or .*: keras\.layers\.ReLU"),
         (["--loss=ArcFaceLoss", "--head=SampledProxies"], r"head to leave the loss .*: SampledProxies"),
         (
             ["--loss=ArcFaceLoss", "--head=Proxies", "--head.num_classes=3"],

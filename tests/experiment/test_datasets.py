@@ -3,8 +3,10 @@ import json
 import numpy as np
 import pytest
 
+from tfdml import data
 from tfdml.data import ingest_csv
-from tfdml.experiment import RunFolder, evaluate, load_recipe
+from tfdml.data.hdf5 import StoredSet
+from tfdml.experiment import RunFolder, datasets, evaluate, load_recipe
 from tfdml.experiment.datasets import open_data, split_of
 from tfdml.experiment.evaluation import Trial
 
@@ -130,3 +132,30 @@ def test_a_file_with_a_split_of_its_own_may_not_change(photos, small, tmp_path):
     ingest_csv(tmp_path / "list.csv", path, size=16)
     with pytest.raises(ValueError, match=r"list\.hdf5 to be as it was when the run was made"):
         open_data(recipe, lambda _: None, split)
+
+
+def test_pictures_of_every_class_of_the_embedded_set_can_be_held_out(small):
+    notes = []
+    recipe, _ = load_recipe("nngk", ["--seed=3"])
+    whole, splits = open_data(recipe, notes.append)
+    assert splits.by == "images" and "keeps classes apart" in notes[0]
+    assert set(splits.test.labels) == set(splits.validation.labels) == set(splits.train.labels)
+    rows = [getattr(splits, part).rows for part in ("train", "validation", "test")]
+    assert sorted(np.concatenate(rows)) == list(range(len(whole))) and len(rows[1]) == len(rows[2]) == 1069
+    again = open_data(recipe, lambda _: None, split_of(recipe, whole, splits))[1]
+    assert again.test.rows.tolist() == rows[2].tolist()
+
+
+@pytest.mark.parametrize("train_on", ["train", "trainval"])
+def test_a_split_for_classification_is_used_where_pictures_are_held_out(train_on, photos, monkeypatch):
+    pictures = data.from_folder(photos, 16)
+    place = np.arange(110)
+    apart = {"train": place[:70], "test": place[70:]}
+    stored = StoredSet(pictures, apart, {"train": place[place % 5 < 3], "test": place[place % 5 >= 3]}, [])
+    monkeypatch.setattr(datasets, "open_set", lambda _: stored)
+    words = [f"--train_on={train_on}", "--hold_out.by=images", "--hold_out.validation=0.3", "--data=emoji"]
+    _, splits = open_data(load_recipe("small_cnn", words)[0], lambda _: None)
+    assert splits.by == "images" and splits.test.rows.tolist() == stored.classification["test"].tolist()
+    assert len(splits.validation) == 22 and len(splits.train) == (66 if train_on == "trainval" else 44)
+    kept = np.union1d(splits.train.rows, splits.validation.rows)
+    assert kept.tolist() == stored.classification["train"].tolist()

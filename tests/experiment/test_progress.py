@@ -55,13 +55,13 @@ def test_durations_read_well():
 
 def test_the_best_weights_are_those_of_the_largest_figure(tmp_path):
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
-    best = BestWeights(tmp_path / "state" / "best.weights.h5", "val_map@r")
+    best = BestWeights(tmp_path / "state" / "best.weights.h5", "val_map@r", "MAP@R")
     best.set_model(model)
     for epoch, figure in enumerate([0.25, 0.5, 0.5, 0.125]):
         model.set_weights([np.full((1, 1), epoch, "float32")])
         best.on_epoch_end(epoch, {"val_map@r": figure})
     assert (best.best, best.best_epoch) == (0.5, 1)
-    model.load_weights(best.path)
+    best.on_train_end()
     assert model.get_weights()[0] == 1
     assert [path.name for path in best.path.parent.iterdir()] == ["best.weights.h5"]
 

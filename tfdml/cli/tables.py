@@ -29,5 +29,8 @@ def print_figures(results, title=None):
     # precision@1 is recall@1 by definition, and V-measure is NMI
     hidden = ("queries", "queries_dropped", "precision@1", "v_measure")
     names = [name for name in next(iter(results.values())) if name not in hidden]
-    rows = [[name, *(f"{figures[name]:.3f}" for figures in results.values())] for name in names]
+    rows = [
+        [name, *(f"{figures[name]:.3f}" if name in figures else "" for figures in results.values())]
+        for name in names
+    ]
     print_table(["", *results], rows, title)

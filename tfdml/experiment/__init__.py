@@ -1,5 +1,6 @@
 """A recipe in, a run folder out."""
 
+from tfdml.experiment.classifier import Classifier, load_classifier, save_classifier
 from tfdml.experiment.exporting import export
 from tfdml.experiment.finishing import evaluate
 from tfdml.experiment.recipe import Recipe
@@ -9,6 +10,7 @@ from tfdml.experiment.searching import Match, check_sheet, draw_matches, find_si
 from tfdml.experiment.training import resume, train
 
 __all__ = [
+    "Classifier",
     "Match",
     "Recipe",
     "RunFolder",
@@ -18,11 +20,13 @@ __all__ = [
     "evaluate",
     "export",
     "find_similar",
+    "load_classifier",
     "load_recipe",
     "next_free",
     "parse_recipe",
     "recipe_parser",
     "recipe_text",
     "resume",
+    "save_classifier",
     "train",
 ]

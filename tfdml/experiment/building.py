@@ -1,18 +1,10 @@
 """From a recipe to what `fit` takes: network, optimiser and batches."""
 
-import inspect
-
 import keras
 import numpy as np
 
-from tfdml import layers, losses, models
+from tfdml import models
 from tfdml.data import ImageSet
-
-# What a loss on several centers a class is published with; the others have one.
-CENTERS = {
-    losses.SubCenterArcFaceLoss: {"per_class": 3},
-    losses.SoftTripleLoss: {"per_class": 10, "merging": 0.2},
-}
 
 
 def build_model(recipe):
@@ -25,25 +17,6 @@ def build_model(recipe):
     return models.embedding_model(
         backbone, embedding.dim, embedding.pooling, embedding.normalize, recipe.image_size
     )
-
-
-def build_learner(recipe, model, num_classes):
-    """What `fit` takes: the network, or the network with a layer of class weights where the loss reads these.
-
-    The layer stands behind the embedding, so that what is learnt is the network's, and the network is what is
-    measured and saved.
-    """
-    if not isinstance(recipe.loss, losses.ClassLoss):
-        return model
-    if recipe.head is None:
-        several = [centers for loss, centers in CENTERS.items() if isinstance(recipe.loss, loss)]
-        head = layers.Proxies(num_classes, **dict(*several))
-    else:
-        head = recipe.head(num_classes)
-    if "labels" not in inspect.signature(head.call).parameters:
-        return keras.Model(model.input, head(model.output))
-    label = keras.Input((), dtype="int64", name="label")
-    return keras.Model([model.input, label], head(model.output, labels=label))
 
 
 def scheduled(optimizer, schedule, steps):
@@ -67,16 +40,21 @@ def training_batches(recipe, image_set, epoch, learner=None):
     """The batches of epoch `epoch` and of those after it, and their number an epoch."""
     image_set = numbered(image_set)
     classes, images = batch_shape(recipe.sampler, image_set)
+    takes = getattr(learner, "input", None)
     options = {
         "seed": recipe.seed,
         "augment": recipe.augmentation,
         "image_size": recipe.image_size,
-        "index": False,
+        "index": isinstance(takes, dict),
     }
     fixed = recipe.schedule.steps_per_epoch
-    steps = fixed or int(image_set.balanced_batches(classes, images, **options).cardinality())
-    batches = image_set.balanced_batches(classes, images, start_batch=epoch * steps, **options)
-    if learner is not None and isinstance(learner.input, list):
+    if recipe.sampler.batches == "shuffled":
+        draw, sizes = image_set.shuffled_batches, (min(classes * images, len(image_set)),)
+    else:
+        draw, sizes = image_set.balanced_batches, (classes, images)
+    steps = fixed or int(draw(*sizes, **options).cardinality())
+    batches = draw(*sizes, start_batch=epoch * steps, **options)
+    if isinstance(takes, list):
         batches = batches.map(lambda image, label: ((image, label), label))
     return batches.repeat() if fixed else batches, steps
 
@@ -91,7 +69,7 @@ def numbered(image_set):
 def batch_shape(sampler, image_set, note=lambda sentence: None):
     """Classes and images of each in a batch: the recipe's, or about as many images of fewer classes."""
     classes, images = sampler.classes_per_batch, sampler.images_per_class
-    if classes <= image_set.num_classes:
+    if classes <= image_set.num_classes or sampler.batches == "shuffled":
         return classes, images
     largest = max(2, len(image_set) // image_set.num_classes)
     fewer = image_set.num_classes

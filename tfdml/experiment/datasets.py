@@ -40,8 +40,13 @@ def open_data(recipe, note=print, split=None):
                     f"Expected {recipe.data} to be as it was when the run was made, received: other labels, "
                     "sources or parts"
                 )
-            return stored.image_set, _as_published(recipe, stored)
-        if len(stored.retrieval) > 1:
+            if recipe.hold_out.by != "images":
+                return stored.image_set, _as_published(recipe, stored)
+            if {"train", "test"} <= set(stored.classification):
+                return stored.image_set, _for_classification(recipe, stored, note)
+            note(f"The split of {recipe.data} keeps classes apart: it is not used.")
+            split = None  # the digest is the same, so the parts are
+        elif len(stored.retrieval) > 1:
             parts = ", ".join(stored.retrieval)
             note(f"{recipe.data} has no part to test on: its split ({parts}) is not used.")
         whole, splits = _own(recipe, stored.image_set, note, split)
@@ -75,6 +80,22 @@ def _as_published(recipe, stored):
             train = kept.train
     shared = np.intersect1d(train.labels, test.labels).size > 0
     return data.Splits(train, validation, test, "images" if shared else "classes", gallery)
+
+
+def _for_classification(recipe, stored, note):
+    """The split that a set brings for classification: images of every class in each part."""
+    note(f"The parts are those that {recipe.data} has for classification.")
+    train, held = stored.part("train", "classification"), recipe.hold_out
+    if "validation" in stored.classification:
+        validation = stored.part("validation", "classification")
+    else:
+        kept = data.hold_out(train, held.validation or held.test, 0, "images", recipe.seed)
+        validation = kept.test if held.validation else train.subset([])
+        train = kept.train if held.validation else train
+    if recipe.train_on == "trainval":
+        rows = np.union1d(train.rows, validation.rows)
+        train = stored.image_set.subset(np.searchsorted(stored.image_set.rows, rows))
+    return data.Splits(train, validation, stored.part("test", "classification"), "images")
 
 
 def _from_folder(recipe, note):

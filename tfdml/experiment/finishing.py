@@ -5,11 +5,16 @@ import json
 import numpy as np
 
 from tfdml.experiment.building import build_model
+from tfdml.experiment.classification import accuracy, counted, untrained
+from tfdml.experiment.classifier import read_classifier
 from tfdml.experiment.datasets import open_data
 from tfdml.experiment.evaluation import Trial, embed_pixels, embed_trial, embed_with
 from tfdml.experiment.gallery import Gallery
+from tfdml.experiment.heads import head_class
+from tfdml.experiment.monitoring import knows_classes
 from tfdml.experiment.report import ReportData, write_report
 from tfdml.experiment.run_folder import RunFolder
+from tfdml.layers import NNGKClassifier
 
 NEIGHBORS = 8
 SEEN = {
@@ -31,11 +36,12 @@ def finish(run, recipe, whole, splits, notes):
 
     trial = Trial.of(splits)
     trained = embed_trial(trial, lambda part: embeddings[places(whole, part)])
-    results = {
-        "trained": trained.figures(recipe.evaluation.recall_at),
-        "untrained": embed_trial(trial, embed_with(build_model(recipe))).figures(recipe.evaluation.recall_at),
-        "raw pixels": embed_trial(trial, embed_pixels).figures(recipe.evaluation.recall_at),
+    embedded = {
+        "trained": trained,
+        "untrained": embed_trial(trial, embed_with(build_model(recipe))),
+        "raw pixels": embed_trial(trial, embed_pixels),
     }
+    results = measured(run, recipe, splits, embedded)
     held_out = {"by": splits.by, "images": len(trial.queries), "classes": trial.queries.num_classes}
     written = {"test": results, "held_out": held_out, "notes": list(notes)}
     if recipe.train_on == "train":  # else the validation images are nearer to each other than others will be
@@ -44,6 +50,23 @@ def finish(run, recipe, whole, splits, notes):
     run.write_json(run.metrics, written)
     notes.tell("Writing the report.")
     write_report(run.report, _report(run, recipe, splits, trained, results, notes))
+
+
+def measured(run, recipe, splits, embedded):
+    """Figures of embeddings by model: of retrieval, and of classification where the run's classifier can."""
+    results = {name: trial.figures(recipe.evaluation.recall_at) for name, trial in embedded.items()}
+    if not knows_classes(recipe, splits):
+        return results
+    head, trained = read_classifier(run).head, splits.train.labels
+    for name, part in embedded.items():
+        labels = counted(part.trial.queries.labels, trained)
+        if name == "trained":
+            results[name] = accuracy(head, part.queries, labels) | results[name]
+        elif isinstance(head, NNGKClassifier):
+            # The same examples, as another embedding or the bare pixels have them.
+            other = untrained(head, part.gallery, counted(part.trial.gallery.labels, trained))
+            results[name] = accuracy(other, part.queries, labels) | results[name]
+    return results
 
 
 def places(whole, part):
@@ -71,6 +94,7 @@ def _report(run, recipe, splits, trained, results, notes):
             ("data", recipe.data),
             ("trained on", f"{len(splits.train)} images of {splits.train.num_classes} classes"),
             ("tested on", f"{len(trial.queries)} images of {trial.queries.num_classes} classes"),
+            *([("head", head_class(recipe).__name__)] if head_class(recipe) else []),
             ("loss", type(recipe.loss).__name__),
             ("embedding", f"{trained.queries.shape[1]} numbers"),
         ],
@@ -100,10 +124,9 @@ def evaluate(path, part="test"):
     run = RunFolder.open(path)
     model = run.load_model()
     recipe, _ = run.load_recipe()
-    trial = Trial.of(open_data(recipe, lambda _: None, run.read_split())[1], part)
+    splits = open_data(recipe, lambda _: None, run.read_split())[1]
+    trial = Trial.of(splits, part)
     if not trial.possible:
         raise ValueError(f"Expected {part} to hold two pictures of a class, received: {trial.queries}")
     embeds = {"trained": embed_with(model), "raw pixels": embed_pixels}
-    return {
-        name: embed_trial(trial, embed).figures(recipe.evaluation.recall_at) for name, embed in embeds.items()
-    }
+    return measured(run, recipe, splits, {name: embed_trial(trial, embed) for name, embed in embeds.items()})

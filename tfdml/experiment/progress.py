@@ -38,7 +38,8 @@ class Progress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         figures = [f"loss {logs['loss']:.3f}"]
-        for name, title in (("val_recall@1", "R@1"), ("val_map@r", "MAP@R")):
+        shown = ("val_accuracy", "accuracy"), ("val_recall@1", "R@1"), ("val_map@r", "MAP@R")
+        for name, title in shown:
             if name in logs:
                 figures.append(f"{title} {logs[name]:.3f}")
         self._clear()
@@ -75,12 +76,18 @@ def seconds(duration):
 class BestWeights(keras.callbacks.Callback):
     """Keeps the weights of the epoch with the largest value of a figure, in a file that is always whole.
 
-    Its numbers are plain attributes, which `tfdml.callbacks.Backup` saves.
+    The model has them when training ends. Its numbers are plain attributes, which `tfdml.callbacks.Backup`
+    saves.
+
+    Args:
+        path: Path of the file.
+        monitor: Name of the figure in the logs.
+        title: What a person calls it.
     """
 
-    def __init__(self, path, monitor):
+    def __init__(self, path, monitor, title):
         super().__init__()
-        self.path, self.monitor = path, monitor
+        self.path, self.monitor, self.title = path, monitor, title
         self.best, self.best_epoch = None, None
 
     def on_epoch_end(self, epoch, logs=None):
@@ -89,6 +96,10 @@ class BestWeights(keras.callbacks.Callback):
             with written_whole(self.path) as part:
                 self.model.save_weights(part)
             self.best, self.best_epoch = value, epoch
+
+    def on_train_end(self, logs=None):
+        if self.best_epoch is not None:
+            self.model.load_weights(self.path)
 
 
 class StopWhereDiverged(keras.callbacks.Callback):

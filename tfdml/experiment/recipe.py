@@ -7,16 +7,17 @@ from typing import Literal
 import keras
 
 from tfdml.experiment.recipe_checks import check_recipe
-from tfdml.layers import Proxies
+from tfdml.layers import NNGKClassifier, Proxies
 from tfdml.losses.labels import LabelLoss
 
 
 @dataclass
 class HoldOut:
-    """What is kept from training, for sets that bring no split of their own.
+    """What is kept from training.
 
     Args:
-        by: Whole `classes`, `images` of every class, or `auto`: classes where there are 20 or more.
+        by: Whole `classes`, `images` of every class, or `auto`: classes where there are 20 or more. A set
+            with a split of its own keeps that unless `images` are asked for.
         test: Share to test on, above 0.
         validation: Share to validate on while training; together with `test` below 1.
     """
@@ -62,10 +63,13 @@ class Sampler:
     """What a training batch is made of.
 
     Args:
+        batches: `balanced`, so many images of so many classes, or `shuffled`: as many images in all, each
+            once an epoch, in random order.
         classes_per_batch: Different classes; fewer where the set has fewer.
         images_per_class: Images of each.
     """
 
+    batches: Literal["balanced", "shuffled"] = "balanced"
     classes_per_batch: int = 32
     images_per_class: int = 4
 
@@ -79,12 +83,14 @@ class Schedule:
         warmup_epochs: Epochs in which the learning rate rises from 0; fractions are fine.
         decay: `cosine` (to 0 at the end) or `constant`.
         steps_per_epoch: Batches of an epoch, or null for one pass over the training images.
+        refresh_every: Epochs from one refresh of the centers of a classifier by neighbours to the next.
     """
 
     epochs: int = 10
     warmup_epochs: float = 0.0
     decay: Literal["cosine", "constant"] = "constant"
     steps_per_epoch: int | None = None
+    refresh_every: int = 1
 
 
 @dataclass
@@ -94,7 +100,8 @@ class Evaluation:
     Args:
         every: Epochs between two evaluations on the validation images.
         recall_at: The K of Recall@K.
-        keep: Which weights become the model: those of the `best` validation MAP@R, or the `last`.
+        keep: Which weights become the model: those that are `best` on validation, by the accuracy of a
+            classifier or else by MAP@R, or the `last`.
     """
 
     every: int = 1
@@ -107,10 +114,12 @@ class Recipe:
     """A whole experiment.
 
     Args:
-        loss: A loss of tfdml, on embeddings or with class weights.
+        loss: A loss of tfdml, on embeddings or with class weights; or for a head that classifies
+            `keras.losses.SparseCategoricalCrossentropy`.
         optimizer: An optimiser of Keras, with a number as its learning rate.
-        head: For a loss with class weights, the layer that holds them: a function of the number of classes,
-            or null for `Proxies` as the loss needs them.
+        head: For a loss with class weights, the layer that holds them, or null for `Proxies` as the loss
+            needs them; for cross-entropy the classifier, `NNGKClassifier` or `Dense`. A function of the
+            number of classes, and for NNGKClassifier of the number of training images.
         data: Name of an image set, an HDF5 file, or a folder with one subfolder a class.
         train_on: The classes or images to train on: `train`, or `trainval` with those held for validation,
             where the figures during training then tell nothing about unseen classes.
@@ -127,9 +136,14 @@ class Recipe:
         evaluation: What is measured.
     """
 
-    loss: LabelLoss
+    loss: LabelLoss | keras.losses.SparseCategoricalCrossentropy
     optimizer: keras.optimizers.Optimizer
-    head: Callable[[int], Proxies] | None = None
+    head: (
+        Callable[[int], Proxies]
+        | Callable[[int], keras.layers.Dense]
+        | Callable[[int, int], NNGKClassifier]
+        | None
+    ) = None
     data: str = "emoji"
     train_on: Literal["train", "trainval"] = "train"
     image_size: int = 96

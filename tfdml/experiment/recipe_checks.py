@@ -2,9 +2,11 @@
 
 import keras
 
-from tfdml.losses import ClassLoss
+from tfdml.experiment.heads import check_head
 
-MEASURED = "val_precision@1", "val_r_precision", "val_map@r", "val_map", "val_mrr", "val_ndcg"
+# The first two are those of a classifier.
+CLASSIFIED = "val_accuracy", "val_top5_accuracy"
+MEASURED = *CLASSIFIED, "val_precision@1", "val_r_precision", "val_map@r", "val_map", "val_mrr", "val_ndcg"
 
 
 def check_recipe(recipe):
@@ -19,6 +21,7 @@ def check_recipe(recipe):
         ("schedule.epochs", recipe.schedule.epochs, 1),
         ("schedule.steps_per_epoch", recipe.schedule.steps_per_epoch, 1),
         ("schedule.warmup_epochs", recipe.schedule.warmup_epochs, 0),
+        ("schedule.refresh_every", recipe.schedule.refresh_every, 1),
         ("evaluation.every", recipe.evaluation.every, 1),
         *(("evaluation.recall_at", k, 1) for k in recipe.evaluation.recall_at or [0]),
     ):
@@ -37,17 +40,9 @@ def check_recipe(recipe):
         )
     if isinstance(rate, float | int) and not 0 < rate < float("inf"):
         raise ValueError(f"Expected optimizer.learning_rate to be a finite number above 0, received: {rate}")
-    _check_head(recipe)
+    check_head(recipe)
     for callback in recipe.callbacks:
         _check_callback(callback, recipe.schedule)
-
-
-def _check_head(recipe):
-    if recipe.head is not None and not isinstance(recipe.loss, ClassLoss):
-        raise ValueError(
-            "Expected loss to be one with class weights, such as ArcFaceLoss, or head to be null, "
-            f"received: {type(recipe.loss).__name__} and a head"
-        )
 
 
 def _check_callback(callback, schedule):

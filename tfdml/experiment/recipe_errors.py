@@ -17,11 +17,12 @@ def _is_loss(thing):
 
 _ANY_CLASS = {
     "optimizer": "a class of keras.optimizers, such as Adam",
-    "head": "null or a layer of class weights: Proxies, CosineHead",
+    "head": "null or a layer of class weights: Proxies, CosineHead; or a classifier: NNGKClassifier, Dense",
     "augmentation": "classes of keras.layers, such as RandomFlip",
     "callbacks": "classes of keras.callbacks, such as EarlyStopping",
     "loss": "a loss of tfdml: "
-    + ", ".join(name for name in losses.__all__ if _is_loss(getattr(losses, name))),
+    + ", ".join(name for name in losses.__all__ if _is_loss(getattr(losses, name)))
+    + "; SparseCategoricalCrossentropy where head classifies",
 }
 _TYPES = {
     "int": "an integer",
@@ -53,8 +54,9 @@ def _unknown_argument(text, _):
         return None
     module, _, name = path[1].rpartition(".")
     parameters = inspect.signature(getattr(importlib.import_module(module), name)).parameters
-    # How many classes there are, the training set says.
-    allowed = ", ".join(p for p in parameters if p not in ("num_classes", "kwargs"))
+    # How many classes and samples there are, the training set says.
+    given = "num_classes", "units", "capacity", "kwargs"
+    allowed = ", ".join(p for p in parameters if p not in given)
     return f"Expected an argument of {name} ({allowed}), received: {option[1]}"
 
 

@@ -96,7 +96,7 @@ def _apart(arguments):
     return recipes, flags
 
 
-def _with_defaults(module):
+def _with_defaults(*modules):
     """A function from the name of a class to that class with its own defaults.
 
     By its bare name it would take over what the class before it has under equal names, and a triplet loss
@@ -106,9 +106,10 @@ def _with_defaults(module):
     def expand(name):
         try:
             path, _, last = name.rpartition(".")
-            found = getattr(importlib.import_module(path) if path else module, last)
+            rooms = [importlib.import_module(path)] if path else modules
+            found = next(getattr(room, last) for room in rooms if hasattr(room, last))
             parameters = inspect.signature(found).parameters.values()
-        except (ImportError, AttributeError, TypeError, ValueError):
+        except (ImportError, StopIteration, TypeError, ValueError):
             return name  # wrong, or more than a name: the parser will tell
         defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
         return json.dumps({"class_path": name, "init_args": defaults})
@@ -117,8 +118,8 @@ def _with_defaults(module):
 
 
 _CLASSES = {
-    "--loss": _with_defaults(losses),
-    "--head": _with_defaults(layers),
+    "--loss": _with_defaults(losses, keras.losses),
+    "--head": _with_defaults(layers, keras.layers),
     "--optimizer": _with_defaults(keras.optimizers),
 }
 

@@ -26,6 +26,8 @@ class RunFolder:
         split: `split.json`, which of a user's own pictures were trained on and which were held out.
         state: `state/`, what an interrupted training goes on from; gone when the run is complete.
         model: `model.keras`, the trained network.
+        classifier: `classifier.keras`, the network and its head, where a classifier was trained.
+        classes: `classifier.json`, the names of its classes, and which pictures its centers are.
         gallery: `gallery.npz`, the embeddings that a search looks through.
         history: `metrics.csv`, a row an epoch.
         metrics: `metrics.json`, what the report's table shows.
@@ -40,6 +42,8 @@ class RunFolder:
         self.split = self.path / "split.json"
         self.state = self.path / "state"
         self.model = self.path / "model.keras"
+        self.classifier = self.path / "classifier.keras"
+        self.classes = self.path / "classifier.json"
         self.gallery = self.path / "gallery.npz"
         self.history = self.path / "metrics.csv"
         self.metrics = self.path / "metrics.json"
@@ -106,10 +110,14 @@ class RunFolder:
                 f"Expected run to hold a trained model, received: {self.path} (it has no model.keras; "
                 f"tfdml train --resume {self.path} goes on with its training)"
             )
+        return self.load(self.model)
+
+    def load(self, file):
+        """The Keras model in a file of the folder, not compiled."""
         try:
-            return keras.saving.load_model(self.model, compile=False)
+            return keras.saving.load_model(file, compile=False)
         except (KeyError, TypeError, RuntimeError, BadZipFile) as error:
-            raise ValueError(f"Expected {self.model} to be a saved model, received: {error}") from error
+            raise ValueError(f"Expected {file} to be a saved model, received: {error}") from error
 
     def save_model(self, model):
         """Writes the network whole or not at all."""

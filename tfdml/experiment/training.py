@@ -3,16 +3,17 @@
 import keras
 import numpy as np
 
-from tfdml.callbacks import Backup, RetrievalEvaluation
+from tfdml.callbacks import Backup
 from tfdml.experiment import building
+from tfdml.experiment.classifier import save_classifier, trained_classifier
 from tfdml.experiment.datasets import open_data, split_of
 from tfdml.experiment.evaluation import Trial
-from tfdml.experiment.finishing import finish
-from tfdml.experiment.progress import BestWeights, Progress, StopWhereDiverged
+from tfdml.experiment.finishing import finish, places
+from tfdml.experiment.heads import build_learner, classifies
+from tfdml.experiment.monitoring import knows_classes, monitors_of, refreshes_of
+from tfdml.experiment.progress import Progress, StopWhereDiverged
+from tfdml.experiment.recipe_checks import CLASSIFIED
 from tfdml.experiment.run_folder import RunFolder, check_free
-
-BEST = "best.weights.h5"
-MONITOR = "val_map@r"
 
 
 def train(recipe, recipe_text, out, note=print, verbose="auto"):
@@ -70,9 +71,9 @@ def resume(path, note=print, verbose="auto"):
 
 
 def _build(recipe, splits):
-    """The network, and what `fit` takes: the same, or with class weights behind it."""
-    model = building.build_model(recipe)
-    return model, building.build_learner(recipe, model, splits.train.num_classes)
+    """The network, and what `fit` takes: the same, or with a head behind it."""
+    model, train = building.build_model(recipe), splits.train
+    return model, build_learner(recipe, model, train.num_classes, len(train))
 
 
 def _keep_split(run, recipe, opened):
@@ -90,17 +91,27 @@ def _train(run, recipe, opened, networks, notes, verbose):
         notes("Validation images are trained on too: their figures tell nothing of unseen classes.")
     if not run.model.is_file():
         _fit(run, recipe, *networks, splits, notes, verbose)
-        run.save_model(networks[0])
+        _save(run, recipe, *networks, whole, splits.train)
     finish(run, recipe, whole, splits, notes)
     run.forget_state()
     return run
 
 
+def _save(run, recipe, model, learner, whole, train):
+    """Writes what was trained; the network last, as a run that has it is not trained any further."""
+    if classifies(recipe):
+        names = building.numbered(train).class_names
+        save_classifier(run.path, trained_classifier(model, learner.layers[-1], names, places(whole, train)))
+    run.save_model(model)
+
+
 def _fit(run, recipe, model, learner, splits, notes, verbose):
-    monitors, rivals = _callbacks(run, recipe, model, splits)
-    backup = Backup(run.state, [*monitors, *recipe.callbacks, *rivals])
+    monitors, rivals = monitors_of(run, recipe, model, learner, splits)
+    refreshes = refreshes_of(recipe, learner, splits)
+    backup = Backup(run.state, [*monitors, *recipe.callbacks, *rivals, *refreshes])
     batches, steps = building.training_batches(recipe, splits.train, backup.epoch, learner)
     learner.compile(building.scheduled(recipe.optimizer, recipe.schedule, steps), loss=recipe.loss)
+    backup.restore(learner)  # also before the others begin: centers that are there are not stored anew
     epochs = recipe.schedule.epochs
     notes.tell(
         f"Training on {len(splits.train)} images of {splits.train.num_classes} classes, "
@@ -124,6 +135,7 @@ def _fit(run, recipe, model, learner, splits, notes, verbose):
             *progress,
             *recipe.callbacks,
             *rivals,
+            *refreshes,  # the last centers are those of the weights that are kept
             keras.callbacks.TensorBoard(run.logs, write_graph=False),
             backup,  # what it saved is what was done
             keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: run.write_history(backup.history)),
@@ -132,29 +144,10 @@ def _fit(run, recipe, model, learner, splits, notes, verbose):
         verbose=0,
     )
     for best in rivals:
-        learner.load_weights(best.path)
         notes.tell(
-            f"Kept the weights of epoch {best.best_epoch + 1}, the best on validation: MAP@R {best.best:.3f}."
+            f"Kept the weights of epoch {best.best_epoch + 1}, the best on validation: "
+            f"{best.title} {best.best:.3f}."
         )
-
-
-def _callbacks(run, recipe, model, splits):
-    """The callback that measures while training, and the one that keeps the best weights."""
-    trial = Trial.of(splits, "validation")
-    if not trial.possible:
-        return [], []
-    gallery = None
-    if trial.gallery is not None:
-        gallery = trial.gallery.ordered_batches(image_size=recipe.image_size, index=False)
-    evaluation = RetrievalEvaluation(
-        trial.queries.ordered_batches(image_size=recipe.image_size, index=False),
-        gallery=gallery,
-        every=recipe.evaluation.every,
-        recall_at=recipe.evaluation.recall_at,
-        embedding_model=model,
-    )
-    best = recipe.evaluation.keep == "best"
-    return [evaluation], [BestWeights(run.state / BEST, MONITOR)] if best else []
 
 
 def _check(recipe, splits):
@@ -174,6 +167,11 @@ def _check(recipe, splits):
         raise ValueError(
             f"Expected callbacks.monitor to be loss, as too few pictures of {recipe.data} are held for "
             f"validation, received: {', '.join(monitored)}"
+        )
+    if set(CLASSIFIED) & set(monitored) and not knows_classes(recipe, splits):
+        raise ValueError(
+            "Expected callbacks.monitor to be a figure of retrieval, as no classifier here knows the "
+            f"validation classes, received: {', '.join(monitored)}"
         )
 
 

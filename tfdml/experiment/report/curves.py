@@ -8,7 +8,7 @@ from tfdml.experiment.report.scores import FIGURES, figure_name, number
 WIDTH, HEIGHT = 460, 280
 LEFT, RIGHT, TOP, BOTTOM = 46, 14, 12, 42
 # Of the validation figures, these say most; all of them are in metrics.csv.
-SHOWN = ("recall@1", "map@r", "r_precision", "nmi")
+SHOWN = ("accuracy", "recall@1", "map@r", "r_precision", "nmi")
 MOST_SERIES = 4
 
 

@@ -6,6 +6,8 @@ from tfdml.experiment.report.markup import Markup, join, section, tag
 
 # In the order of the table: key, name, what it means.
 FIGURES = {
+    "accuracy": ("Accuracy", "Share of pictures whose most probable class is their own."),
+    "top5_accuracy": ("Top-5 accuracy", "The same for one of the five most probable classes."),
     "recall@1": ("R@1", "Share of pictures whose nearest neighbour shows the same class."),
     "recall@2": ("R@2", "The same for one of the two nearest."),
     "recall@4": ("R@4", "The same for one of the four nearest."),
@@ -21,7 +23,7 @@ FIGURES = {
     "v_measure": ("V-measure", "Harmonic mean of homogeneity and completeness: the same as NMI."),
     "f1": ("F1", "How well pairs of pictures in one cluster match pairs of one class."),
 }  # fmt: skip
-HEADLINE = ("recall@1", "map@r")
+HEADLINE = ("accuracy", "recall@1", "map@r")
 CARD = {"map@r": "Of the neighbours that could be right: how many are, and how early they come."}
 REFERENCE = "untrained"
 

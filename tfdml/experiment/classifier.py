@@ -1,0 +1,125 @@
+"""The classifier of a run: a network and the examples that its classes are."""
+
+import json
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from tfdml.data.files import written_whole
+from tfdml.experiment.run_folder import RunFolder
+from tfdml.layers import NNGKClassifier
+from tfdml.layers.center_copies import copied
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A classifier by neighbours, as `tfdml.experiment.load_classifier` gives it.
+
+    Attributes:
+        model: `keras.Model` from pixels, 0 to 255, to probabilities. Its last layer is the `head`.
+        class_names: Names of the classes, in the order of the probabilities.
+        places: Places in the gallery of the pictures whose embeddings are the centers, integers; -1 for none.
+            Slots of the head beyond it have none either.
+    """
+
+    model: keras.Model
+    class_names: list
+    places: np.ndarray
+
+    @property
+    def head(self):
+        """The layer that holds the examples."""
+        return self.model.layers[-1]
+
+    def pictures(self, gallery):
+        """Place in a gallery of the picture behind each slot, `(capacity,)`; -1 for none."""
+        places = np.full(self.head.capacity, -1)
+        known = self.places[: self.head.capacity]
+        places[: len(known)] = np.where(known < len(gallery.labels), known, -1)
+        # A slot that was freed and used again holds another picture, which is in no gallery.
+        labels = keras.ops.convert_to_numpy(self.head.labels_at(np.arange(self.head.capacity)))
+        same = [
+            p >= 0 and gallery.name(p) == self.class_names[c] for p, c in zip(places, labels, strict=True)
+        ]
+        return np.where(same, places, -1)
+
+
+def trained_classifier(model, head, class_names, places):
+    """The `Classifier` of a network and the head that was trained behind it: it gives probabilities."""
+    if isinstance(head, NNGKClassifier):
+        twin = copied(head, activation="softmax")
+        made = keras.Model(model.input, twin(model.output), name="classifier")
+    else:
+        twin = type(head).from_config({**head.get_config(), "activation": "softmax"})
+        made = keras.Model(model.input, twin(model.output), name="classifier")
+        twin.set_weights(head.get_weights())
+    return Classifier(made, list(class_names), np.asarray(places))
+
+
+def load_classifier(path):
+    """The classifier by neighbours of a run.
+
+    Args:
+        path: Path of the run folder.
+
+    Returns:
+        A `Classifier`.
+
+    Raises:
+        ValueError: The run has no trained model, or none that classifies by neighbours.
+    """
+    run = RunFolder.open(path)
+    if not run.classifier.is_file():
+        run.load_model()  # its error tells how to go on with a training that has not ended
+        raise ValueError(
+            f"Expected run to hold a classifier, received: {path} (it has no {run.classifier.name}; "
+            "tfdml train --recipe nngk trains one)"
+        )
+    found = read_classifier(run)
+    if not isinstance(found.head, NNGKClassifier):
+        raise ValueError(
+            f"Expected run to hold a classifier by neighbours, received: {path}, whose head is "
+            f"{type(found.head).__name__} (tfdml train --recipe nngk trains one)"
+        )
+    return found
+
+
+def read_classifier(run):
+    """What `save_classifier` wrote to a `RunFolder`."""
+    model = run.load(run.classifier)
+    try:
+        facts = json.loads(run.classes.read_text(encoding="utf-8"))
+        names, places = [str(name) for name in facts["class_names"]], np.asarray(facts["places"], int)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"Expected {run.classes} to be the classes of a classifier, received: {error}"
+        ) from error
+    _check_names(names, model)
+    return Classifier(model, names, places)
+
+
+def save_classifier(path, classifier):
+    """Writes a classifier into a run folder, in place of the one that was there.
+
+    Args:
+        path: Path of the run folder.
+        classifier: A `Classifier`.
+
+    Raises:
+        ValueError: It has not as many names as classes.
+    """
+    run = RunFolder.open(path)
+    _check_names(classifier.class_names, classifier.model)
+    facts = {"class_names": list(classifier.class_names), "places": np.asarray(classifier.places).tolist()}
+    run.write_json(run.classes, facts)
+    with written_whole(run.classifier) as part:
+        classifier.model.save(part)
+
+
+def _check_names(names, model):
+    classes = model.output_shape[-1]
+    if len(names) != classes:
+        raise ValueError(
+            f"Expected class_names to have {classes} names, one a class of the model, received: {len(names)}"
+        )
