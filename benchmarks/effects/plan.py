@@ -58,7 +58,7 @@ class Run:
     def path(self):
         """The JSON file of its result."""
         trial = "" if self.trial is None else f"-trial{self.trial}"
-        slug = re.sub(r"\W+", "_", self.variant).strip("_").lower()
+        slug = re.sub(r"\W+", "_", self.variant.replace("+", " plus ")).strip("_").lower()
         return RESULTS / self.plan / self.data / f"{slug}-{self.seed}{trial}.json"
 
     def result(self):

@@ -119,6 +119,13 @@ def test_an_interval_holds_the_mean_and_shrinks():
     assert tables.interval([0.5, 0.5]) == (0.5, 0.5, 0.5)
 
 
+@pytest.mark.parametrize("path", sorted(Path(plans.__file__).parent.glob("*.yaml")), ids=lambda p: p.stem)
+def test_no_two_rows_of_a_plan_share_a_file(path):
+    plan = plans.Plan.load(path)
+    paths = [plans.Run(plan.name, "emoji", variant, 0, {}).path for variant in plan.variants]
+    assert len(set(paths)) == len(paths)
+
+
 def test_every_loss_is_in_the_first_table():
     plan = plans.Plan.load(Path(plans.__file__).parent / "losses.yaml")
     used = {variant["loss"]["class"] for variant in plan.variants.values()}
@@ -134,37 +141,67 @@ title: Two classifiers
 about: A test.
 task: benchmarks.effects.classifying
 figure: accuracy
+beside: [recall@1]
 data: [drawn]
 seeds: [0, 1]
 image_size: 8
 dim: 8
 epochs: 2
 columns: {per_class: [2, 3, 9]}
+search_at: 2
 skip: {drawn: [9]}
 variants:
   softmax: {head: {class: Dense}, search: {learning_rate: [0.01, 0.1]}}
-  NNGK: {head: {class: NNGKClassifier, neighbors: 4}}
+  NNGK: {head: {class: NNGKClassifier, neighbors: 4}, every: never}
 """
 
 
-def test_classifiers_are_tested_on_those_who_drew_nothing_to_train_on(plan, tmp_path, monkeypatch):
+@pytest.fixture
+def drawn(tmp_path, monkeypatch):
+    """An .npz file of six classes, each of one picture by ten people; and its labels and sources."""
     rng = np.random.default_rng(0)
     pictures = np.repeat(rng.integers(0, 256, (6, 8, 8, 1), "uint8"), 10, axis=0)
-    sources = np.tile(np.arange(10), 6)
-    labels = np.repeat(np.arange(6), 10)
-    np.savez(tmp_path / "drawn.npz", images=pictures, labels=labels, source=sources)
+    arrays = {"labels": np.repeat(np.arange(6), 10), "source": np.tile(np.arange(10), 6)}
+    np.savez(tmp_path / "drawn.npz", images=pictures, **arrays)
     monkeypatch.setattr(samples, "features", lambda images, size: images.reshape(len(images), -1) / 255.0)
+    return tmp_path / "drawn.npz", *arrays.values()
+
+
+def test_classifiers_are_tested_on_those_who_drew_nothing_to_train_on(plan, drawn, tmp_path):
+    path, labels, sources = drawn
     two = plan(CLASSIFIERS)
     assert two.rows == ["softmax", "NNGK"] and len(two.variants) == 6
-    running.run(two, {"drawn": tmp_path / "drawn.npz"})
+    running.run(two, {"drawn": path})
+    assert len(list((tmp_path / "results").rglob("*trial*"))) == 2  # at one value of the columns
     found = tables.collect(two)["drawn"]
     assert sorted(found) == ["NNGK, 2", "NNGK, 3", "softmax, 2", "softmax, 3"]
+    assert {result["settings"]["per_class"] for result in found["softmax, 3"]} == {3}
     assert all(result["test"]["accuracy"] > 0.9 for row in found.values() for result in row)
     page = tables.write(two, tmp_path / "page").read_text()
-    assert "| softmax | 1.000 (1.000 to 1.000) | " in page and (tmp_path / "page" / "two.png").is_file()
+    assert page.count("| softmax | 1.000 | ") == 2 and (tmp_path / "page" / "two.png").is_file()
+    assert "Recall@1 on test samples" in page and "batch_size 64" in page and "width" not in page
 
     train, validation, test = samples.of_held_out_sources(labels, sources, 3, seed=0)
     assert [len(part) for part in (train, validation, test)] == [18, 6, 18]
     assert not set(sources[train]) & set(sources[test]) and not set(sources[validation]) & set(sources[test])
     with pytest.raises(ValueError, match="Expected per_class to be at most 6, received: 9"):
         samples.of_held_out_sources(labels, sources, 9, seed=0)
+
+
+def one_run(task, **settings):
+    shared = {"image_size": 8, "dim": 8, "epochs": 1, "learning_rate": 0.01, "classes_per_batch": 2}
+    return plans.Run("two", "drawn", "one", 0, plans.SETTINGS | shared | {"task": task, **settings})
+
+
+def test_codes_are_asked_about_classes_that_training_never_saw(drawn):
+    head = {"class": "NNGKClassifier", "neighbors": 4}
+    settings = {"per_class": 6, "unknown": 0.5, "bytes": 2, "head": head}
+    found = running.measured(one_run("benchmarks.effects.coding", **settings), drawn[0], {})["test"]
+    assert found["accuracy"] > 0.9 and found["auc of confidence"] > 0.9
+    assert found["confidence, known"] > found["confidence, unknown"] and found["kilobytes"] > 0
+
+
+def test_an_embedding_is_ranked_on_classes_that_training_never_saw(drawn):
+    loss = {"class": "TripletLoss"}
+    found = running.measured(one_run("benchmarks.effects.ranking", loss=loss), drawn[0], {})
+    assert found["test"]["recall@1"] > 0.9 and len(found["loss"]) == 1
