@@ -83,6 +83,8 @@ class Plan:
         figure: What is looked at: a figure of the results.
         columns: `{path of a setting: values}`: each variant is run with each value. `None`: as it is.
         skip: `{image set: values of the columns}` that cannot be, as a class has too few pictures.
+        search_at: Value of the columns at which hyper-parameters are searched, for all. `None`: at each.
+        beside: Further figures that a page has. `None`: those of `tables.BESIDE`, where results have them.
     """
 
     name: str
@@ -95,13 +97,16 @@ class Plan:
     figure: str = "map@r"
     columns: dict | None = None
     skip: dict | None = None
+    search_at: object = None
+    beside: list | None = None
 
     @classmethod
     def load(cls, path):
         """The plan in a YAML file."""
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         known = {field: content.pop(field) for field in ("title", "about", "data", "seeds", "variants")}
-        known |= {field: content.pop(field) for field in ("figure", "columns", "skip") if field in content}
+        optional = ("figure", "columns", "skip", "search_at", "beside")
+        known |= {field: content.pop(field) for field in optional if field in content}
         allowed = set(SETTINGS)
         if "task" in content:
             allowed |= {"task", *importlib.import_module(content["task"]).SETTINGS}
@@ -115,11 +120,13 @@ class Plan:
         """Names of the variants, without the values of columns."""
         if not self.columns:
             return list(self.variants)
+        return list(dict.fromkeys(self.row_of(name) for name in self.variants))
+
+    def row_of(self, variant):
+        """Name of a variant without the value of its column."""
         ((_, values),) = self.columns.items()
-        ends = tuple(f", {value}" for value in values)
-        return list(
-            dict.fromkeys(name[: -len(end)] for name in self.variants for end in ends if name.endswith(end))
-        )
+        ends = [column_name("", value) for value in values]
+        return next(variant.removesuffix(end) for end in ends if variant.endswith(end))
 
     def spread(self):
         """The plan with a variant for each value of its columns."""
@@ -146,15 +153,12 @@ class Plan:
 
     def trials(self, data, variant):
         """The trials of hyper-parameters of a row, all with the first seed."""
-        search = self.variants[variant].get("search", {})
-        combinations = list(itertools.product(*search.values())) if search else []
-        trials = []
-        for number, values in enumerate(combinations):
-            settings = self._settings(variant)
-            for path, value in zip(search, values, strict=True):
-                put(settings, path, value)
-            trials.append(Run(self.name, data, variant, self.seeds[0], settings, number))
-        return trials
+        if self.search_at is not None:
+            variant = column_name(self.row_of(variant), self.search_at)
+        return [
+            Run(self.name, data, variant, self.seeds[0], self._settings(variant, number), number)
+            for number in range(len(self._combinations(variant)))
+        ]
 
     def chosen(self, data, variant):
         """The settings of a row, or `None` while trials are missing. Validation classes alone decide."""
@@ -165,11 +169,21 @@ class Plan:
         if any(result is None for result in results):
             return None
         scores = [result["validation"][self.figure] for result in results]
-        return trials[scores.index(max(scores))].settings
+        return self._settings(variant, scores.index(max(scores)))
 
-    def _settings(self, variant):
+    def _combinations(self, variant):
+        search = self.variants[variant].get("search", {})
+        return list(itertools.product(*search.values())) if search else []
+
+    def _settings(self, variant, trial=None):
         own = {name: value for name, value in self.variants[variant].items() if name != "search"}
-        return json.loads(json.dumps(self.settings | own))  # a copy
+        settings = json.loads(json.dumps(self.settings | own))  # a copy
+        if trial is not None:
+            for path, value in zip(
+                self.variants[variant]["search"], self._combinations(variant)[trial], strict=True
+            ):
+                put(settings, path, value)
+        return settings
 
 
 def column_name(variant, value):

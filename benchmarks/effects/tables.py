@@ -1,11 +1,13 @@
 """Tables and figures of a plan's results, with bootstrap intervals over the seeds."""
 
+import importlib
+
 import numpy as np
 
 from benchmarks.effects.plan import column_name
 
 # What figures are called on the page.
-NAMES = {"map@r": "MAP@R", "accuracy": "Accuracy", "recall@1": "Recall@1"}
+NAMES = {"map@r": "MAP@R", "accuracy": "Accuracy"} | {f"recall@{k}": f"Recall@{k}" for k in (1, 2, 4, 8)}
 # And what else a table has, where a result has it.
 BESIDE = {"recall@1": "Recall@1, test", "mean_similarity": "mean similarity"}
 
@@ -44,45 +46,71 @@ def write(plan, folder):
 
 def text(plan, found):
     """The page: what was done, and a table for each image set."""
-    settings = ", ".join(f"{name} {value}" for name, value in plan.settings.items() if name != "task")
-    lines = [f"# {plan.title}", "", plan.about.strip(), "", f"Shared by all rows: {settings}.", ""]
-    lines += [f"![{plan.title}]({plan.name}.png)", ""]
+    lines = [f"# {plan.title}", "", plan.about.strip(), "", f"Shared by all rows: {shared(plan)}.", ""]
+    lines += ["```bash", *commands(plan), "```", "", f"![{plan.title}]({plan.name}.png)", ""]
     for data, rows in found.items():
         lines += [f"## {data}", "", *(crossed if plan.columns else listed)(plan, rows), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
+def shared(plan):
+    """The settings that all rows share, of those that the task of a plan looks at."""
+    used = plan.settings
+    if "task" in used:
+        task = importlib.import_module(used["task"])
+        used = {name: value for name, value in (task.SETTINGS | used).items() if name in task.SHARED}
+    varied = plan.columns or {}
+    return ", ".join(f"{name} {value}" for name, value in used.items() if name not in varied)
+
+
+def commands(plan):
+    """The lines that make the page."""
+    files = "".join(f" --data {name}=omniglot64.npz" for name in plan.data if name == "omniglot")
+    path = f"benchmarks/effects/{plan.name}.yaml"
+    return [f"python -m benchmarks.effects {words}" for words in (f"run {path}{files}", f"table {path}")]
+
+
 def listed(plan, rows):
     """A table with a line a variant, the best first."""
-    name = NAMES.get(plan.figure, plan.figure)
     first = next(iter(rows.values()))[0]["test"]
     beside = {key: title for key, title in BESIDE.items() if key in first and key != plan.figure}
-    lines = ["| " + " | ".join(["", f"{name}, test", "interval", *beside.values(), "seeds"]) + " |"]
-    lines += ["|" + "---|" * (4 + len(beside))]
+    if plan.beside is not None:
+        beside = {key: NAMES.get(key, key) for key in plan.beside}
+    head = ["", f"{NAMES.get(plan.figure, plan.figure)}, test", "interval", *beside.values(), "seeds"]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * (4 + len(beside))]
     for variant in sorted(rows, key=lambda variant: -np.mean(values(rows[variant], plan.figure))):
         mean, low, high = interval(values(rows[variant], plan.figure))
-        more = [f"{np.mean(values(rows[variant], key)):.3f}" for key in beside]
+        if plan.beside is None:
+            more = [f"{np.mean(values(rows[variant], key)):.3f}" for key in beside]
+        else:
+            more = [cell(rows[variant], key) for key in beside]
         cells = [variant, f"{mean:.3f}", f"{low:.3f} to {high:.3f}", *more, str(len(rows[variant]))]
         lines += ["| " + " | ".join(cells) + " |"]
     return lines
 
 
 def crossed(plan, rows):
-    """A table with a line a variant and a column a value of the setting that is varied."""
+    """Tables of each figure: a line a variant and a column a value of the setting that is varied."""
     ((path, columns),) = plan.columns.items()
-    lines = [f"{NAMES.get(plan.figure, plan.figure)} on test samples, by {path}; intervals in brackets.", ""]
-    lines += ["| | " + " | ".join(map(str, columns)) + " |", "|" + "---|" * (1 + len(columns))]
-    for variant in plan.rows:
-        cells = []
-        for value in columns:
-            results = rows.get(column_name(variant, value))
-            if results is None:
-                cells.append("")
-                continue
-            mean, low, high = interval(values(results, plan.figure))
-            cells.append(f"{mean:.3f} ({low:.3f} to {high:.3f})")
-        lines += [f"| {variant} | " + " | ".join(cells) + " |"]
-    return lines
+    lines = []
+    for figure in (plan.figure, *(plan.beside or ())):
+        lines += [f"{NAMES.get(figure, figure)} on test samples, by {path}; intervals in brackets.", ""]
+        lines += ["| | " + " | ".join(map(str, columns)) + " |", "|" + "---|" * (1 + len(columns))]
+        for variant in plan.rows:
+            found = [rows.get(column_name(variant, value)) for value in columns]
+            lines += [f"| {variant} | " + " | ".join(cell(results, figure) for results in found) + " |"]
+        lines += [""]
+    return lines[:-1]
+
+
+def cell(results, figure):
+    """Mean and interval of a figure, or nothing where it was not measured."""
+    if results is None or figure not in results[0]["test"]:
+        return ""
+    mean, low, high = interval(values(results, figure))
+    digits = 3 if mean < 10 else 0
+    mean, low, high = (f"{number:.{digits}f}" for number in (mean, low, high))
+    return mean if low == high else f"{mean} ({low} to {high})"
 
 
 def values(results, figure):
