@@ -110,7 +110,7 @@ def test_learns():
 
 
 @tensorflow_only
-@pytest.mark.parametrize("search", [None, tfdml.search.Exact()], ids=["in graph", "by an index"])
+@pytest.mark.parametrize("search", [None, tfdml.search.FAISS("hnsw")], ids=["in graph", "outside"])
 def test_a_refresh_in_the_middle_traces_nothing_anew(search):
     """Neither the step that trains nor the function that embeds: both have the layer `Dense`."""
     import tensorflow as tf

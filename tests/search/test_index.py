@@ -5,15 +5,26 @@ import io
 import json
 import pickle
 import re
+import sys
 import zipfile
 
+import faiss
 import numpy as np
 import pytest
 
 from tfdml import search
 from tfdml.search.exact import DISTANCES
 
-MAKERS = {"exact": search.Exact, "ivf": functools.partial(search.IVF, probes=30)}
+MAKERS = {
+    "exact": search.Exact,
+    "ivf": functools.partial(search.IVF, probes=30),
+    "faiss ivf": functools.partial(search.FAISS, "ivf", probes=30),
+    "faiss fast scan": functools.partial(search.FAISS, "fast_scan", probes=30, refine=20),
+    "faiss hnsw": functools.partial(search.FAISS, "hnsw", effort=200),
+    "scann": functools.partial(search.ScaNN, probes=30, refine=20),
+}
+if sys.platform != "linux":  # nowhere else is there a ScaNN
+    del MAKERS["scann"]
 every = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 every_distance = pytest.mark.parametrize("distance", DISTANCES)
 
@@ -22,6 +33,21 @@ def clustered(size=600, dim=6, seed=0):
     rng = np.random.default_rng(seed)
     centers = rng.normal(size=(12, dim))
     return (centers[rng.integers(0, 12, size)] + 0.3 * rng.normal(size=(size, dim))).astype("float32")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Threads of FAISS would wait for those of other processes, actively."""
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    yield
+    faiss.omp_set_num_threads(before)
+
+
+@functools.cache
+def built(make):
+    """An index of `clustered()`, which tests leave as it is."""
+    return make().build(clustered())
 
 
 def exact(gallery, queries, k, distance, rows=None, exclude=None):
@@ -34,8 +60,10 @@ def exact(gallery, queries, k, distance, rows=None, exclude=None):
 def assert_same(found, expected):
     assert isinstance(found, search.Neighbors)
     assert found.distances.dtype == "float32" and found.indices.dtype == "int32"
-    np.testing.assert_allclose(found.distances, expected[0], rtol=1e-4, atol=1e-4)
-    # The order within equal distances is free where an index is approximate: sets are compared.
+    # An approximate index may miss one, and the order within equal distances is free: sets are compared.
+    alike = found.indices == expected[1]
+    np.testing.assert_allclose(found.distances[alike], expected[0][alike], rtol=1e-4, atol=1e-4)
+    assert alike.mean() > 0.97
     same = [len(set(a) & set(b)) for a, b in zip(found.indices.tolist(), expected[1].tolist(), strict=True)]
     assert np.mean(same) >= 0.99 * len(set(expected[1][0].tolist()))
 
@@ -113,7 +141,7 @@ def test_a_file_gives_the_same_answers_and_goes_on(make, tmp_path):
 @every
 def test_a_file_that_is_cut_short_or_changed_is_refused_by_its_path(make, tmp_path):
     path = tmp_path / "index"
-    make().build(clustered()).save(path)
+    built(make).save(path)
     whole = path.read_bytes()
     rng = np.random.default_rng(0)
     damaged = [whole[:0], whole[:100], whole[: len(whole) // 2], whole[:-1]]
@@ -176,7 +204,7 @@ def with_header(files, **changes):
 )
 def test_a_file_whose_parts_do_not_fit_is_refused(change, message, tmp_path):
     path = tmp_path / "index"
-    search.Exact().build(clustered()).save(path)
+    built(search.Exact).save(path)
     rewrite(path, change(members(path)))
     with pytest.raises(ValueError, match=f"(?s){re.escape(str(path))}.*{message}"):
         search.load(path)
@@ -184,7 +212,7 @@ def test_a_file_whose_parts_do_not_fit_is_refused(change, message, tmp_path):
 
 def test_objects_and_compressed_files_are_refused(tmp_path):
     path = tmp_path / "index"
-    search.Exact().build(clustered()).save(path)
+    built(search.Exact).save(path)
     files = members(path)
     rewrite(path, files, zipfile.ZIP_DEFLATED)
     with pytest.raises(ValueError, match="is compressed"):
@@ -198,7 +226,7 @@ def test_objects_and_compressed_files_are_refused(tmp_path):
 
 def test_another_dimension_or_kind_than_asked_for_is_refused(tmp_path):
     path = tmp_path / "index"
-    search.Exact().build(clustered()).save(path)
+    built(search.Exact).save(path)
     with pytest.raises(ValueError, match=f"{re.escape(str(path))}.*dimension 6, not 7"):
         search.load(path, dim=7)
     with pytest.raises(ValueError, match=f"{re.escape(str(path))}.*kind 'exact', not other"):
@@ -241,7 +269,7 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
 def test_refuses(make, call, message):
     x = clustered()
     with pytest.raises(ValueError, match=f"Expected {message}"):
-        call(make().build(x), x)
+        call(built(make), x)
 
 
 @every

@@ -15,7 +15,7 @@ tensorflow_only = pytest.mark.skipif(keras.backend.backend() != "tensorflow", re
 def case(request):
     """Queries, codes, arrays and decoded embeddings, with and without directions that are cut off."""
     x = np.random.default_rng(0).normal(size=(300, 16)).astype("float32") * 0.9 ** np.arange(16) + 2
-    opq = OPQ(bytes=4, dim=request.param, iterations=2, trainer="own").fit(x)
+    opq = OPQ(bytes=4, dim=request.param, iterations=2).fit(x)
     queries = np.random.default_rng(1).normal(size=(7, 16)).astype("float32") + 2
     codes = opq.encode(x)[:70]
     codes[50] = codes[3]  # a tie

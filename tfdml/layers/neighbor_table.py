@@ -32,6 +32,11 @@ class NeighborTable:
     It goes before `Centers` among the bases of a layer, which sets `search`.
     """
 
+    @property
+    def searches_outside(self):
+        """Whether the neighbours of training are found by an index that no graph holds, and no export."""
+        return self.search is not None and not kind_of(self.search).in_graph
+
     def build_table(self):
         if self.search is not None:
             self.state("table", (self.capacity, self.neighbors), "int32", initializer=minus_one)
@@ -67,11 +72,18 @@ class NeighborTable:
     def _open(self):
         """The index, made of its configuration when it is wanted first: a loaded model may do without."""
         if isinstance(self.search, dict):
-            kind = self.search["kind"]
-            if kind not in KINDS:
-                raise ValueError(f"Expected search to be of a kind that is known, received: {kind!r}")
-            self.search = KINDS[kind](distance=self.search["distance"], **self.search["config"])
+            self.search = kind_of(self.search)(distance=self.search["distance"], **self.search["config"])
         return self.search
+
+
+def kind_of(search):
+    """The class of an index, or of what `index_config` gave of one."""
+    if not isinstance(search, dict):
+        return type(search)
+    kind = search["kind"]
+    if kind not in KINDS:
+        raise ValueError(f"Expected search to be of a kind that is known, received: {kind!r}")
+    return KINDS[kind]
 
 
 def minus_one(shape, dtype=None):

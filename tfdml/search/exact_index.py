@@ -58,6 +58,9 @@ class Exact(Index):
         )
         return Neighbors(*(ops.convert_to_numpy(x) for x in found))
 
+    def _held(self):
+        return self.gallery, self.active
+
     def _config(self):
         return {"tile": self.tile, "query_tile": self.query_tile}
 

@@ -11,10 +11,15 @@ from tfdml.search.neighbors import Neighbors
 class Index:
     """The interface that the indexes share; a subclass says how it holds a gallery and searches it.
 
-    A subclass has `kind`, `_build`, `_update`, `_query`, `_arrays`, `_config` and `_restore`.
+    A subclass has `kind`, `_build`, `_update`, `_query`, `_held`, `_arrays`, `_config` and `_restore`.
+
+    Attributes:
+        kind: Its name in files and configurations.
+        in_graph: Whether its search is of operations of Keras, and may be exported.
     """
 
     kind = None
+    in_graph = True
     query_tile = 1024
 
     def __init__(self, distance):
@@ -109,6 +114,25 @@ class Index:
         return (
             found[0] if len(found) == 1 else Neighbors(*(np.concatenate(x) for x in zip(*found, strict=True)))
         )
+
+    def to(self, index):
+        """Builds another index of what this one holds, such as one in graph that may be exported.
+
+        Args:
+            index: An index of the same distance, or of the other Euclidean one.
+
+        Returns:
+            `index`, built: the same rows in the same places, of which the same may be found. Rows for the
+            cosine may have become unit vectors.
+        """
+        self._check_built()
+        if not isinstance(index, Index):
+            raise ValueError(f"Expected index to be an index of tfdml.search, received: {index!r}")
+        if self.distance.removeprefix("squared_") != index.distance.removeprefix("squared_"):
+            raise ValueError(
+                f"Expected index to be by the distance {self.distance}, received: {index.distance}"
+            )
+        return index.build(*self._held())
 
     @property
     def memory(self):

@@ -68,13 +68,23 @@ class IVF(Index):
         self.state = IVFState(*map(ops.convert_to_tensor, (centroids, starts, vectors, offsets, ids)))
 
     def _update(self, indices, embeddings):
-        centroids, starts, sorted_vectors, _, ids = map(ops.convert_to_numpy, self.state)
+        vectors, lists = self._in_order()
+        centroids = ops.convert_to_numpy(self.state.centroids)
         if self.distance == "cosine":
             embeddings = ops.convert_to_numpy(unit_rows(embeddings))
-        vectors, lists = np.empty_like(sorted_vectors), np.empty_like(ids)
-        vectors[ids], lists[ids] = sorted_vectors, np.searchsorted(starts, np.arange(len(ids)), "right") - 1
         vectors[indices], lists[indices] = embeddings, ivf_lists.nearest(embeddings, centroids)[0]
         self._arrange(vectors, lists, centroids)
+
+    def _in_order(self):
+        """Rows and their lists in the order of the gallery; rows that are not active have one list more."""
+        _, starts, sorted_vectors, _, ids = map(ops.convert_to_numpy, self.state)
+        vectors, lists = np.empty_like(sorted_vectors), np.empty_like(ids)
+        vectors[ids], lists[ids] = sorted_vectors, np.searchsorted(starts, np.arange(len(ids)), "right") - 1
+        return vectors, lists
+
+    def _held(self):
+        vectors, lists = self._in_order()
+        return vectors, lists < len(self.state.centroids)
 
     def _query(self, queries, k, exclude):
         found = ivf_neighbors(

@@ -2,9 +2,11 @@
 
 from tfdml.search import files
 from tfdml.search.exact_index import Exact
+from tfdml.search.faiss_index import FAISS
 from tfdml.search.ivf_index import IVF
+from tfdml.search.scann_index import ScaNN
 
-KINDS = {cls.kind: cls for cls in (Exact, IVF)}
+KINDS = {cls.kind: cls for cls in (Exact, IVF, FAISS, ScaNN)}
 
 
 def load(path, dim=None, kind=None):
@@ -16,10 +18,12 @@ def load(path, dim=None, kind=None):
     Args:
         path: The file.
         dim: The dimension that it must have. Defaults to `None`: any.
-        kind: The kind that it must be of, `"exact"` or `"ivf"`. Defaults to `None`: any.
+        kind: The kind that it must be of: `"exact"`, `"ivf"`, `"faiss"` or `"scann"`. Defaults to `None`:
+            any.
 
     Raises:
         ValueError: The file is not ours, not whole, of another version, dimension or kind. It names the path.
+        ImportError: The library of its kind is not installed; it names the extra that brings it.
 
     Example:
 

@@ -5,10 +5,11 @@ import numpy as np
 
 from tfdml.search import files
 from tfdml.search import opq_steps as steps
-from tfdml.search.opq_faiss import faiss_is_installed, train_with_faiss
+from tfdml.search.extras import require
+from tfdml.search.opq_faiss import train_with_faiss
 from tfdml.search.opq_training import fitted
 
-TRAINERS, STARTS = ("auto", "faiss", "own"), ("best", "pca", "identity")
+TRAINERS, STARTS = ("own", "faiss"), ("best", "pca", "identity")
 
 
 @keras.saving.register_keras_serializable(package="tfdml")
@@ -27,8 +28,9 @@ class OPQ:
             spectrum of the embeddings (reverse water-filling), up to a multiple of `bytes`.
         iterations: Integer, 0 or more: turns of the rotation. 0 leaves it where it starts. Defaults to `20`.
         seed: Integer, 0 or more: of the first codewords. Defaults to `0`.
-        trainer: `"own"`, `"faiss"`, or `"auto"`: FAISS where it can be imported. For fewer than 256 different
-            points, which have as many codewords, it is always our own. Defaults to `"auto"`.
+        trainer: `"own"`, or `"faiss"`, which is as good and slower and comes with `tfdml[faiss]`. For fewer
+            than 256 different points, which have as many codewords, it is always our own. Defaults to
+            `"own"`.
         start: Where the rotation starts. `"pca"`: from principal directions, dealt to the parts so that each
             has as much to code. `"identity"`: from the embeddings as they are if `dim` is theirs, else from
             the principal directions in their order. `"best"`: from principal directions, unless plain product
@@ -54,7 +56,7 @@ class OPQ:
         Ge, He, Ke and Sun, "Optimized Product Quantization", TPAMI 2014.
     """
 
-    def __init__(self, bytes=16, dim=None, iterations=20, seed=0, trainer="auto", start="best"):
+    def __init__(self, bytes=16, dim=None, iterations=20, seed=0, trainer="own", start="best"):
         for name, value, least in (
             ("bytes", bytes, 1), ("iterations", iterations, 0), ("seed", seed, 0), ("dim", dim, 1),
         ):  # fmt: skip
@@ -168,10 +170,10 @@ class OPQ:
             raise files.refused(path, f"one whose parts do not fit ({error})") from error
 
     def _trainer_of(self, codewords):
-        if self.trainer == "faiss" and not faiss_is_installed():
-            raise ValueError('Expected trainer to be one that is installed, received: "faiss" (faiss-cpu)')
-        with_faiss = codewords == 256 and self.trainer != "own" and faiss_is_installed()
-        return train_with_faiss if with_faiss else steps.alternate
+        if self.trainer == "own":
+            return steps.alternate
+        require("faiss", "faiss", "FAISS")
+        return train_with_faiss if codewords == 256 else steps.alternate
 
 
 def as_rows(x, dim=None):

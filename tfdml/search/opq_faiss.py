@@ -1,13 +1,6 @@
-"""Training of `tfdml.search.OPQ` by FAISS, where it is installed."""
-
-import importlib.util
+"""Training of `tfdml.search.OPQ` by FAISS."""
 
 import numpy as np
-
-
-def faiss_is_installed():
-    """Whether FAISS can be imported."""
-    return importlib.util.find_spec("faiss") is not None
 
 
 def train_with_faiss(z, subspaces, rotation, size, iterations, rng):
