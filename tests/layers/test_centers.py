@@ -195,6 +195,24 @@ def test_a_compressed_layer_is_one_of_the_decoded_centers(mode):
         small.compressed()
 
 
+def test_what_is_usual_of_codes_is_what_was_usual_of_the_embeddings():
+    """Between codes distances are smaller, from a query to the nearest code they are about as before."""
+    rng = np.random.default_rng(0)
+    stored, fresh = rng.normal(size=(2, 2000, 32)).astype("float32")
+    index, labels = rng.permutation(2000), np.zeros(2000, int)
+    layer, coded = NNGKClassifier(1, capacity=2000), NNGKClassifier(1, capacity=2000, compression=4)
+    for each in layer, coded:
+        each.build((None, 32))
+        each.set_centers(stored, labels, index)
+    for each in layer, layer.compressed(bytes=4), coded:
+        assert float(each.usual_square) == pytest.approx(float(layer.usual_square), rel=1e-5)
+        assert float(each.log_bandwidth) == pytest.approx(float(layer.log_bandwidth), abs=1e-5)
+        assert 0.92 < (as_numpy(each.find(fresh)[0])[:, 0] < float(each.usual_square)).mean() < 0.98
+    coded.drop(np.arange(5))
+    coded.add(stored[:5], labels[:5])
+    assert float(coded.usual_square) == pytest.approx(float(layer.usual_square), rel=1e-5)
+
+
 def test_a_compressed_layer_codes_what_is_added_and_refuses_what_it_cannot_hold():
     layer = classifier(compression={"bytes": 2, "dim": 4})
     np.testing.assert_allclose(layer.stored()[:12], CENTERS, atol=1e-5)  # a codeword a center
@@ -213,8 +231,8 @@ def test_a_compressed_layer_codes_what_is_added_and_refuses_what_it_cannot_hold(
 
 @pytest.mark.parametrize(
     "search",
-    [tfdml.search.Exact(), tfdml.search.Exact("squared_euclidean", tile=5)],
-    ids=["euclidean", "tiles of squares"],
+    [tfdml.search.Exact(), tfdml.search.Exact("squared_euclidean", tile=5), tfdml.search.FAISS("hnsw")],
+    ids=["euclidean", "tiles of squares", "outside"],
 )
 @pytest.mark.parametrize("arguments", [{}, {"soft_targets": True}, {"compression": 2}], ids=str)
 def test_training_looks_up_the_neighbours_of_the_last_refresh(search, arguments):
@@ -244,7 +262,8 @@ def test_training_looks_up_the_neighbours_of_the_last_refresh(search, arguments)
     assert (as_numpy(layer(CENTERS[[2, 2]], index=np.array([2, -1]), training=True)) == 0).all()
     layer.renew_table(QUERIES[:1], np.array([2]))
     assert set(as_numpy(layer.table)[2]) <= set(np.flatnonzero(as_numpy(layer.active))) - {2}
-    assert layer.get_config()["search"]["kind"] == "exact"
+    assert layer.get_config()["search"]["kind"] == search.kind
+    assert layer.searches_outside == (search.kind == "faiss") and not exact.searches_outside
 
 
 SAVED = {
@@ -253,6 +272,7 @@ SAVED = {
     "loose": {"centers": "loose", "bandwidth": "learned", "sample_weights": False},
     "compressed": {"compression": 2},
     "searching": {"search": tfdml.search.IVF(lists=3)},
+    "outside": {"search": tfdml.search.FAISS("ivf", lists=3)},
 }
 
 
@@ -282,9 +302,11 @@ for layer in model.layers[1:]:
 assert len(model.variables) == len(state.files) > 40
 for v in model.variables:
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(v), state[v.path])
-searching = model.get_layer("searching")
-searching.renew_table()
-np.testing.assert_array_equal(keras.ops.convert_to_numpy(searching.table)[1], -1)
+for name in "searching", "outside":
+    searching = model.get_layer(name)
+    assert isinstance(searching.search, dict) and searching.searches_outside == (name == "outside")
+    searching.renew_table()
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(searching.table)[1], -1)
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -48,8 +48,5 @@ def compressed(layer, bytes, dim):
     new = copied(layer, **changes)
     new.rotation.assign(opq.rotation)
     new.codebooks.assign(padded(opq.codebooks))
-    codes = opq.encode(centers)
-    new.write(slots, codes=codes)
-    lost = np.square(centers - opq.decode(codes)).sum(axis=1).mean()
-    new.usual_square.assign(layer.array("usual_square") + lost)
+    new.write(slots, codes=opq.encode(centers))
     return new

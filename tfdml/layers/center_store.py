@@ -168,3 +168,13 @@ def padded(codebooks):
     """Codebooks of 256 codewords each, as few points have fewer; no code names the others."""
     missing = 256 - codebooks.shape[1]
     return np.concatenate([codebooks, np.repeat(codebooks[:, -1:], missing, axis=1)], axis=1)
+
+
+def uncoded_distances(chosen, slots, embeddings, neighbors):
+    """Squared distances of embeddings in the slots `chosen` to their neighbours, and which of these exist."""
+    order = np.argsort(slots)
+    places = order[np.searchsorted(slots, chosen, sorter=order)]
+    distances, indices = nearest_neighbors(
+        embeddings[places], embeddings, neighbors, distance="squared_euclidean", exclude=places
+    )
+    return ops.convert_to_numpy(distances), ops.convert_to_numpy(indices >= 0)

@@ -16,7 +16,7 @@ from tfdml.layers.center_checks import (
     check_targets,
     known,
 )
-from tfdml.layers.center_store import CenterStore
+from tfdml.layers.center_store import CenterStore, uncoded_distances
 
 SAMPLE = 256, 512  # least and most centers whose neighbours say what is usual
 PRODUCTS = 2**22  # of such a center and another: more would take longer than to embed a set
@@ -74,7 +74,7 @@ class Centers(CenterAnswers, CenterStore):
         new = slots[~self.array("active")[slots]]
         self.active.assign(np.zeros(self.capacity, bool))
         self.write(slots, active=True, **self.encoded(embeddings, fit=True), **classes)
-        self.on_change(new)
+        self.on_change(new, (slots, embeddings))
         self._warn_of_empty_classes()
 
     def add(self, embeddings, labels):
@@ -97,7 +97,7 @@ class Centers(CenterAnswers, CenterStore):
         slots = free[: len(embeddings)]
         # Codes of the centers that are there stay what they are.
         self.write(slots, active=True, **self.encoded(embeddings, fit=not active.any()), **classes)
-        self.on_change(slots)
+        self.on_change(slots, None if active.any() else (slots, embeddings))
         return slots
 
     def drop(self, index):
@@ -122,14 +122,19 @@ class Centers(CenterAnswers, CenterStore):
         """All centers as an array `(capacity, dim)`; those of a compressed layer are decoded."""
         return np.asarray(ops.convert_to_numpy(self.at(np.arange(self.capacity))))
 
-    def on_change(self, new):
-        """Called after centers were stored, of which those in the slots `new` were not in use before."""
-        chosen = self.sample()
-        self.sampled = None
+    def on_change(self, new, given=None):
+        """Called after centers were stored, of which those in the slots `new` were not in use before.
+
+        `given` are slots and embeddings of all that are in use, if these are known, as they were not coded.
+        """
+        chosen, self.sampled = self.sample(), None
         if len(chosen) > 1:
             found = self.find(self.at(chosen), exclude=chosen)
             distances, self.sampled, valid = (ops.convert_to_numpy(x) for x in found)
-            self.measure(distances, valid)
+            if self.compression is not None and given is not None:  # codes are nearer to one another
+                distances, valid = uncoded_distances(chosen, *given, self.neighbors)
+            if self.compression is None or given is not None or not self.array("usual_square"):
+                self.measure(distances, valid)
 
     def sample(self):
         """Some of the slots in use, the same ones each time: 256 to 512 of them, or all if they are few."""

@@ -159,10 +159,10 @@ class NNGKClassifier(AddsLoss, NeighborTable, Centers, keras.layers.Layer):
         apart = ops.where(stored[:, None], embeddings - ops.take(self.centers, slots, axis=0), 0)
         self.add_reduced(self.center_regularization * ops.mean(ops.sum(ops.square(apart), axis=1)))
 
-    def on_change(self, new):
+    def on_change(self, new, given=None):
         """Weights of new samples begin at 1; bandwidth and table follow the centers."""
         self.write(new, log_weights=0)
-        super().on_change(new)
+        super().on_change(new, given)
         if self.search is not None:
             self.renew_table()
 
