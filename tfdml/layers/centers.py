@@ -125,12 +125,11 @@ class Centers(CenterAnswers, CenterStore):
     def on_change(self, new, given=None):
         """Called after centers were stored, of which those in the slots `new` were not in use before.
 
-        `given` are slots and embeddings of all that are in use, if these are known, as they were not coded.
-        """
+        `given`: slots and embeddings of all that are in use, before they were coded, if they are known."""
         chosen, self.sampled = self.sample(), None
         if len(chosen) > 1:
             found = self.find(self.at(chosen), exclude=chosen)
-            distances, self.sampled, valid = (ops.convert_to_numpy(x) for x in found)
+            distances, self.sampled, valid = map(ops.convert_to_numpy, found)
             if self.compression is not None and given is not None:  # codes are nearer to one another
                 distances, valid = uncoded_distances(chosen, *given, self.neighbors)
             if self.compression is None or given is not None or not self.array("usual_square"):
