@@ -19,7 +19,8 @@ COMMANDS = {
     "train": "train an embedding by a recipe, evaluate it and write a report",
     "evaluate": "measure a trained run on its held-out pictures",
     "search": "find the pictures that are most like one of yours",
-    "export": "write a run as a SavedModel that embeds and searches",
+    "classify": "say what a picture shows, and which pictures of the run said so",
+    "export": "write a run as a SavedModel that embeds, searches and classifies",
 }
 
 

@@ -64,3 +64,32 @@ def run(photos, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "run"
     assert main(["train", *SMALL, "--data", str(photos), "--out", str(out)]) == 0
     return out
+
+
+@pytest.fixture(scope="session")
+def classifying(photos, tmp_path_factory):
+    """The folder of a run of the recipe nngk on `photos`, trained not at all. Tests leave it as it is."""
+    from tfdml.experiment import RunFolder, load_recipe, save_classifier
+    from tfdml.experiment.building import build_model, numbered
+    from tfdml.experiment.classifier import trained_classifier
+    from tfdml.experiment.datasets import open_data, split_of
+    from tfdml.experiment.evaluation import embed_with
+    from tfdml.experiment.finishing import places
+    from tfdml.experiment.gallery import Gallery
+    from tfdml.experiment.heads import make_head
+
+    network = ["--backbone.name=small_cnn", "--backbone.weights=null", "--backbone.freeze=null"]
+    small = [*network, "--image_size=16", "--embedding.dim=16"]
+    recipe, text = load_recipe("nngk", [*small, f"--data={photos}"])
+    whole, splits = open_data(recipe, lambda _: None)
+    run = RunFolder.create(tmp_path_factory.mktemp("runs") / "nngk", text)
+    run.write_json(run.split, split_of(recipe, whole, splits))
+    model, train, at = build_model(recipe), numbered(splits.train), places(whole, splits.train)
+    embeddings = embed_with(model)(whole)
+    Gallery.of(recipe, whole, embeddings).save(run.gallery)
+    head = make_head(recipe, train.num_classes, len(train))
+    head.build((None, 16))
+    head.set_centers(embeddings[at], train.labels)
+    save_classifier(run.path, trained_classifier(model, head, train.class_names, at))
+    run.save_model(model)
+    return run.path

@@ -50,6 +50,7 @@ def train(refused, small, tmp_path):
         (["evaluate"], "required: run"),
         (["search", "run"], "required: picture"),
         (["export"], "required: run"),
+        (["classify", "run"], "required: pictures"),
         (["train", "photos"], "unrecognized arguments: photos"),
         (["train", "--resume"], "--resume: expected one argument"),
         (["train", "--loss"], "--loss: expected one argument"),
@@ -57,11 +58,15 @@ def train(refused, small, tmp_path):
         (["evaluate", "run", "--bogus", "1"], "--bogus"),
         (["search", "run", "a.png", "--bogus=1"], "--bogus"),
         (["export", "run", "--bogus=1"], "--bogus"),
+        (["classify", "run", "a.png", "--bogus=1"], "--bogus"),
         (["search", "run", "a.png", "--k", "few"], "k"),
+        (["classify", "run", "a.png", "--top", "few"], "top"),
+        (["export", "run", "--bytes", "few"], "bytes"),
         (["evaluate", "run", "--part", "all"], "'all' (choose from"),
         (["train", "--resume", "nowhere"], "nowhere (it has no recipe.yaml)"),
         (["evaluate", "nowhere"], "nowhere (it has no recipe.yaml)"),
         (["search", "nowhere", "a.png"], "nowhere (it has no recipe.yaml)"),
+        (["classify", "nowhere", "a.png"], "nowhere (it has no recipe.yaml)"),
         (["export", "nowhere"], "nowhere (it has no recipe.yaml)"),
     ],
 )
@@ -189,6 +194,16 @@ def test_searches_that_make_no_sense(refused, run, photos, tmp_path):
     assert "cut.png to be a whole picture" in refused("search", run, cut)
     assert "nowhere.png" in refused("search", run, "nowhere.png")
     assert str(photos) in refused("search", run, photos)
+
+
+def test_classifiers_that_are_none(refused, run, photos, tmp_path):
+    a_picture = next(photos.rglob("*.png"))
+    assert "recipe nngk trains one" in refused("classify", run, a_picture)
+    assert "recipe nngk trains one" in refused("export", run, "--classifier", f"--out={tmp_path / 'x'}")
+    assert "bytes to be given with classifier" in refused(
+        "export", run, "--bytes=16", f"--out={tmp_path / 'x'}"
+    )
+    assert "out to end in .png, received: sheet.jpg" in refused("classify", run, a_picture, "--out=sheet.jpg")
 
 
 def test_pretrained_weights_that_are_not_installed(train, photos, monkeypatch):

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -105,6 +106,23 @@ def test_search_works_when_the_data_have_moved(run, photos, capsys, tmp_path, mo
         assert str(photos) in capsys.readouterr().err
     finally:
         moved.rename(photos)
+
+
+def test_classify_says_what_pictures_show_and_draws_who_said_so(classifying, photos, capsys, tmp_path):
+    pictures, sheet = [photos / "class 03" / "1.png", photos / "class 04"], tmp_path / "sheet.png"
+    output = told(capsys, "classify", classifying, *pictures, "--top=2", f"--out={sheet}")
+    rows = [line for line in output.splitlines() if "│" in line]
+    assert len(rows) == 12 and str(pictures[0]) in rows[0] and "class 04/4.png" in rows[10]
+    numbers = [float(number) for number in re.findall(r"0\.\d{3}", rows[0])]
+    assert len(numbers) == 2 and numbers[1] <= numbers[0] and len(re.findall(r"0\.\d{3}", rows[1])) == 1
+    assert output.endswith(f"Sheet: {sheet}\n") and cv2.imread(str(sheet)).std() > 10
+
+
+def test_export_says_what_it_wrote(classifying, capsys, tmp_path):
+    out = tmp_path / "model"
+    output = told(capsys, "export", classifying, "--classifier", "--bytes=4", f"--out={out}")
+    assert "66 centers as codes: 264 bytes; rotation and codebooks: " in output
+    assert re.search(rf"SavedModel: {out} \(\d+\.\d MB\)\n$", output)
 
 
 def test_a_name_that_is_no_text_is_shown_as_far_as_it_can_be(capsys):

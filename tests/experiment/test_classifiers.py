@@ -5,9 +5,10 @@ import json
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfdml import data, layers
-from tfdml.experiment import RunFolder, finishing, load_recipe, resume, train, training
+from tfdml.experiment import RunFolder, classify, export, finishing, load_recipe, resume, train, training
 from tfdml.experiment.building import training_batches
 from tfdml.experiment.classification import accuracy, counted
 from tfdml.experiment.classifier import load_classifier, read_classifier
@@ -81,6 +82,21 @@ def test_its_figures_are_those_of_the_classifier(whole):
     history = whole.read_history()
     assert {"val_accuracy", "val_top5_accuracy", "val_map@r", "center_drift"} <= history[0].keys()
     assert "Accuracy" in whole.report.read_text(encoding="utf-8")
+
+
+def test_what_was_trained_is_asked_and_exported(whole, photos, tmp_path):
+    """From the training to the answers: the command's, and those of the SavedModel."""
+    files = [photos / name for name in whole.read_split()["test"]]
+    answers = classify(whole.path, files)
+    said = [answer.classes[0][0] for answer in answers]
+    right = np.mean([name == file.parent.name for name, file in zip(said, files, strict=True)])
+    written = json.loads(whole.metrics.read_text(encoding="utf-8"))["test"]["trained"]
+    assert right == pytest.approx(written["accuracy"])
+    loaded = tf.saved_model.load(export(whole.path, tmp_path / "model", classifier=True, note=silent))
+    found = loaded.classify_bytes([file.read_bytes() for file in files])
+    assert [name.decode() for name in found["class_names"].numpy()] == said
+    expected = [answer.confidence for answer in answers]
+    np.testing.assert_allclose(found["confidence"], expected, atol=1e-2)  # decoders round differently
 
 
 def interrupted(callback, batch, logs=None):

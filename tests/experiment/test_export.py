@@ -15,8 +15,8 @@ from tfdml.experiment import RunFolder, export, find_similar, load_recipe
 from tfdml.experiment.building import build_model
 from tfdml.experiment.datasets import open_data
 from tfdml.experiment.evaluation import Embedded, Trial, embed_with
-from tfdml.experiment.exporting import decode
 from tfdml.experiment.gallery import Gallery
+from tfdml.experiment.serving import decode
 
 FRESH = """
 import json, sys

@@ -1,21 +1,27 @@
 """A recipe in, a run folder out."""
 
 from tfdml.experiment.classifier import Classifier, load_classifier, save_classifier
+from tfdml.experiment.classifying import Classified, Voter, classify, draw_classified
 from tfdml.experiment.exporting import export
 from tfdml.experiment.finishing import evaluate
 from tfdml.experiment.recipe import Recipe
 from tfdml.experiment.recipe_parser import build_recipe, load_recipe, parse_recipe, recipe_parser, recipe_text
 from tfdml.experiment.run_folder import RunFolder, next_free
-from tfdml.experiment.searching import Match, check_sheet, draw_matches, find_similar
+from tfdml.experiment.searching import Match, draw_matches, find_similar
+from tfdml.experiment.sheets import check_sheet
 from tfdml.experiment.training import resume, train
 
 __all__ = [
+    "Classified",
     "Classifier",
     "Match",
     "Recipe",
     "RunFolder",
+    "Voter",
     "build_recipe",
     "check_sheet",
+    "classify",
+    "draw_classified",
     "draw_matches",
     "evaluate",
     "export",

@@ -1,7 +1,7 @@
 """The classifier of a run: a network and the examples that its classes are."""
 
+import dataclasses
 import json
-from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -10,9 +10,10 @@ from tfdml.data.files import written_whole
 from tfdml.experiment.run_folder import RunFolder
 from tfdml.layers import NNGKClassifier
 from tfdml.layers.center_copies import copied
+from tfdml.models import add_examples
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Classifier:
     """A classifier by neighbours, as `tfdml.experiment.load_classifier` gives it.
 
@@ -37,12 +38,38 @@ class Classifier:
         places = np.full(self.head.capacity, -1)
         known = self.places[: self.head.capacity]
         places[: len(known)] = np.where(known < len(gallery.labels), known, -1)
-        # A slot that was freed and used again holds another picture, which is in no gallery.
+        # Whatever was done to the head since: a slot that changed its class holds another picture.
         labels = keras.ops.convert_to_numpy(self.head.labels_at(np.arange(self.head.capacity)))
         same = [
             p >= 0 and gallery.name(p) == self.class_names[c] for p, c in zip(places, labels, strict=True)
         ]
         return np.where(same, places, -1)
+
+    def with_examples(self, images, class_names):
+        """The classifier with further pictures, of its classes or of new ones. Nothing is trained.
+
+        Where its head has too little room the new one has a larger head and shares all other layers; else the
+        pictures are stored in the head that there is.
+
+        Args:
+            images: Pixels, 0 to 255, of the size that `model` takes: `(samples, height, width, 3)`.
+            class_names: Name of the class of each picture.
+
+        Returns:
+            A `Classifier`.
+        """
+        wanted, names = list(class_names), list(dict.fromkeys([*self.class_names, *class_names]))
+        if len(wanted) != len(images):
+            raise ValueError(
+                f"Expected class_names to have {len(images)} names, one a picture, received: {len(wanted)}"
+            )
+        before = self.head.array("active")
+        model = add_examples(self.model, images, np.array([names.index(name) for name in wanted], int))
+        larger = dataclasses.replace(self, model=model, class_names=names)
+        stored = larger.head.array("active")[: len(self.places)]
+        # A slot that was free holds another picture now than it did in training.
+        kept = np.where(stored & ~before[: len(self.places)], -1, self.places)
+        return dataclasses.replace(larger, places=kept)
 
 
 def trained_classifier(model, head, class_names, places):

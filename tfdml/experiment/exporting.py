@@ -1,22 +1,26 @@
-"""`tfdml export`: a SavedModel that embeds and searches, and needs nothing but TensorFlow."""
+"""`tfdml export`: a SavedModel that embeds, searches and classifies, and needs nothing but TensorFlow."""
 
+import dataclasses
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
-from tfdml import data, search
+from tfdml import models
 from tfdml.data.files import written_whole
+from tfdml.experiment.classifier import load_classifier
 from tfdml.experiment.gallery import Gallery
 from tfdml.experiment.run_folder import RunFolder
+from tfdml.experiment.serving import Served
+from tfdml.experiment.serving_classifier import ServedClassifier
 
 
-def export(path, out=None, k=8):
-    """Writes a run's network and gallery as one SavedModel.
+def export(path, out=None, k=8, classifier=False, bytes=None, note=print):
+    """Writes a run's network and gallery as one SavedModel, and its classifier with them.
 
     `tf.saved_model.load(out)` gives an object with the functions below, in a process that need not know
     Keras or tfdml. Pictures may have any size: the model brings them to its own. The functions are its
-    signatures too (`embed_uint8` and `search_uint8` for bytes of pixels).
+    signatures too (`embed_uint8`, `search_uint8` and `classify_uint8` for bytes of pixels).
 
     - `embed(images)`: float32 or uint8 `(batch, height, width, 3)`, RGB from 0 to 255, to embeddings.
     - `embed_bytes(encoded)`: strings `(batch,)`, each a PNG, JPEG or BMP file, to embeddings. TensorFlow does
@@ -28,17 +32,27 @@ def export(path, out=None, k=8):
       at which no more than one in a thousand pairs of two classes was accepted on the validation pictures.
       It and `same` are missing where no such distance was found: too few pictures are held for validation,
       or they were trained on.
+    - `classify(images)` and `classify_bytes(encoded)`, with `classifier`: a dictionary of `probabilities`
+      `(batch, classes)`, in the order of `classes`, the names; `labels`, `class_names` and `confidence`
+      `(batch,)` of the likeliest class; and of the pictures that voted, nearest first, `(batch, neighbors)`:
+      `neighbor_ids` (places in the gallery, -1 for a picture that is not in it), `neighbor_labels`,
+      `neighbor_class_names`, `neighbor_shares` and `neighbor_distances`.
 
     Args:
         path: Path of the run folder.
         out: Path of the SavedModel, which must not exist. Defaults to `export` in the run folder.
         k: Neighbours that `search` finds, 1 or more; no more than the gallery has. Defaults to `8`.
+        classifier: Whether it classifies too, by the run's classifier by neighbours. Defaults to `False`.
+        bytes: Bytes that each center of the classifier and each embedding of the gallery takes, as codes of
+            `tfdml.search.OPQ`, or `None` for the embeddings as they are; only with `classifier`. Defaults to
+            `None`.
+        note: Function called with each sentence that the user should know. Defaults to `print`.
 
     Returns:
         The path that was written.
 
     Raises:
-        ValueError: The run has no trained model, or there is something at `out`.
+        ValueError: The run has no trained model, or no such classifier, or there is something at `out`.
     """
     run = RunFolder.open(path)
     out = Path(out) if out else run.path / "export"
@@ -46,91 +60,34 @@ def export(path, out=None, k=8):
         raise ValueError(f"Expected out to be a new folder, received: {out} (it exists)")
     if k < 1:
         raise ValueError(f"Expected k to be 1 or more, received: {k}")
+    if bytes is not None and not classifier:
+        raise ValueError(f"Expected bytes to be given with classifier, received: bytes={bytes} alone")
     if keras.backend.backend() != "tensorflow":
         raise ValueError(
             f"Expected KERAS_BACKEND to be tensorflow for an export, received: {keras.backend.backend()}"
         )
-    served = Served(run.load_model(), Gallery.load(run.gallery), k, run.read_threshold())
+    if classifier:
+        answering = compact(load_classifier(run.path), bytes, note)
+        served = ServedClassifier(answering, Gallery.load(run.gallery), k, run.read_threshold())
+        note(served.sizes())
+    else:
+        served = Served(run.load_model(), Gallery.load(run.gallery), k, run.read_threshold())
     with written_whole(out) as part:
         tf.saved_model.save(served, str(part), signatures=served.signatures())
     return out
 
 
-class Served(tf.Module):
-    """A network and its gallery as functions of TensorFlow.
-
-    Args:
-        model: Keras model from images to embeddings.
-        gallery: The `Gallery` to search.
-        k: Neighbours to find.
-        threshold: Largest distance of two pictures that are held to be of one class, or `None`.
-    """
-
-    def __init__(self, model, gallery, k, threshold=None):
-        super().__init__()
-        if threshold is not None:
-            self.threshold = tf.Variable(threshold, trainable=False, dtype="float32")
-        self._fit, self._k = gallery.fit, min(k, len(gallery.labels))
-        # In a closure, where TensorFlow does not find a Keras model to save in Keras' way.
-        self._network = lambda images: model(images, training=False)
-        self._side, self._size = gallery.side, model.input_shape[1]
-        self.variables_ = [variable.value for variable in model.variables]
-        self.gallery = tf.Variable(gallery.embeddings, trainable=False)
-        self.labels = tf.Variable(gallery.labels, trainable=False)
-        self.class_names = tf.Variable(gallery.class_names.tolist(), trainable=False)
-        self.embed = tf.function(self._embed)
-        self.embed_bytes = tf.function(self._embed_bytes)
-        self.search = tf.function(self._search)
-
-    def signatures(self):
-        """The functions for the kinds of input that a server may get."""
-        pixels = tf.TensorSpec((None, None, None, 3), tf.float32, name="images")
-        whole = tf.TensorSpec((None, None, None, 3), tf.uint8, name="images")
-        encoded = tf.TensorSpec((None,), tf.string, name="encoded")
-        functions = {
-            "embed": self.embed.get_concrete_function(pixels),
-            "embed_uint8": self.embed.get_concrete_function(whole),
-            "embed_bytes": self.embed_bytes.get_concrete_function(encoded),
-            "search": self.search.get_concrete_function(pixels),
-            "search_uint8": self.search.get_concrete_function(whole),
-        }
-        return {**functions, "serving_default": functions["embed"]}
-
-    def _embed(self, images):
-        # By way of the gallery's own size, so that a picture comes to look as those of the gallery did.
-        images = data.fit_images(images, self._side, self._fit)
-        return self._network(data.resize(images, self._size))
-
-    def _embed_bytes(self, encoded):
-        def picture(data_):
-            return data.fit_images(decode(data_)[None], self._side, self._fit)[0]
-
-        spec = tf.TensorSpec((self._side, self._side, 3), tf.float32)
-        images = tf.map_fn(picture, encoded, fn_output_signature=spec)
-        return self._network(data.resize(images, self._size))
-
-    def _search(self, images):
-        distances, ids = search.nearest_neighbors(self._embed(images), self.gallery, self._k)
-        labels = tf.gather(self.labels, ids)
-        found = {
-            "ids": tf.cast(ids, tf.int64),
-            "labels": labels,
-            "class_names": tf.gather(self.class_names, labels),
-            "distances": distances,
-        }
-        return {**found, "same": distances <= self.threshold} if hasattr(self, "threshold") else found
-
-
-def decode(encoded):
-    """Pixels float32 `(height, width, 3)` of a picture file, in graph; transparent ones on white."""
-
-    def opaque():
-        # The default for JPEG is fast and coarse, unlike what the gallery was decoded with.
-        return tf.cast(tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE"), "float32")
-
-    def transparent():
-        pixels = tf.cast(tf.io.decode_image(encoded, channels=4, expand_animations=False), "float32")
-        alpha = pixels[..., 3:] / 255
-        return tf.round(pixels[..., :3] * alpha + 255 * (1 - alpha))
-
-    return tf.ensure_shape(tf.cond(tf.io.is_jpeg(encoded), opaque, transparent), (None, None, 3))
+def compact(classifier, bytes, note):
+    """A `Classifier` whose centers take so many bytes each, if a number is given."""
+    head = classifier.head
+    if head.searches_outside:
+        note(
+            "The neighbours of training were found by an index outside the graph, which is not exported: the "
+            "SavedModel searches exactly, in graph."
+        )
+    if bytes is None:
+        return classifier
+    # Four directions a byte find the neighbours as well as more do, with less beside the codes
+    # (docs/compression.md); of few bytes all that deserve a bit are wanted.
+    dim = 4 * bytes if 16 <= bytes <= head.dim // 4 else None
+    return dataclasses.replace(classifier, model=models.compressed(classifier.model, bytes, dim))

@@ -1,17 +1,13 @@
 """`tfdml search`: the pictures of a run's data that are most like another one."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
-import cv2
 import numpy as np
 
 from tfdml import data, search
-from tfdml.data.files import written_whole
 from tfdml.experiment.gallery import Gallery
 from tfdml.experiment.run_folder import RunFolder
-
-GREY = 200
+from tfdml.experiment.sheets import check_sheet, pictures_at, write_sheet
 
 
 @dataclass(frozen=True)
@@ -74,23 +70,8 @@ def draw_matches(path, picture, matches, out):
     from tfdml import explain  # matplotlib, for those who want a picture
 
     gallery = Gallery.load(RunFolder.open(path).gallery)
-    neighbors, missing = [], 0
-    for match in matches:
-        try:
-            neighbors.append(gallery.picture(match.place))
-        except (OSError, ValueError):
-            neighbors.append(np.full((gallery.side, gallery.side, 3), GREY, "uint8"))
-            missing += 1
+    neighbors, missing = pictures_at(gallery, [match.place for match in matches])
     query = data.fit_picture(data.read_picture(picture), gallery.side, gallery.fit)
     captions = [f"{match.class_name}\n{match.distance:.2f}" for match in matches]
-    sheet = explain.retrieval_sheet(query[None], np.stack(neighbors)[None], captions=[captions])
-    encoded = cv2.imencode(".png", sheet[..., ::-1])[1]
-    with written_whole(out) as part:
-        part.write_bytes(encoded)
+    write_sheet(explain.retrieval_sheet(query[None], neighbors[None], captions=[captions]), out)
     return missing
-
-
-def check_sheet(out):
-    """Raises ValueError if a sheet cannot be called so."""
-    if Path(out).suffix.lower() != ".png":
-        raise ValueError(f"Expected out to end in .png, received: {out}")

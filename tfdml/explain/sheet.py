@@ -11,7 +11,7 @@ CAPTION_LINES = 2
 
 
 def retrieval_sheet(
-    queries, neighbors, correct=None, captions=None, query_captions=None, title=None, tile=96
+    queries, neighbors, correct=None, captions=None, query_captions=None, title=None, tile=96, heading=None
 ):
     """A row for each query: the query, then its nearest neighbours, right and wrong ones marked.
 
@@ -27,6 +27,7 @@ def retrieval_sheet(
         query_captions: Text under each query, `queries` strings. Defaults to `None` (no text).
         title: Text above the sheet. Defaults to `None` (no text).
         tile: Side of a picture on the sheet in pixels, 16 or more. Defaults to `96`.
+        heading: Text above the neighbours. Defaults to `None`: that they are the nearest, closest first.
 
     Output shape: RGB uint8 `(height, width, 3)`.
 
@@ -54,7 +55,7 @@ def retrieval_sheet(
         raise ValueError(f"Expected query_captions to be {rows} strings, received: {len(query_captions)}")
     if not tile >= 16:
         raise ValueError(f"Expected tile to be 16 or more, received: {tile}")
-    sheet = _Sheet(rows, columns, int(tile), captions, query_captions, title)
+    sheet = _Sheet(rows, columns, int(tile), captions, query_captions, title, heading)
     for row in range(rows):
         sheet.place(row, 0, queries[row], "" if query_captions is None else query_captions[row])
         for column in range(columns):
@@ -67,7 +68,7 @@ def retrieval_sheet(
 class _Sheet:
     """Where things go; all lengths in pixels, from the upper left corner."""
 
-    def __init__(self, rows, columns, tile, captions, query_captions, title):
+    def __init__(self, rows, columns, tile, captions, query_captions, title, heading):
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
@@ -99,7 +100,8 @@ class _Sheet:
         head = self.top - 2.2 * self.size
         self.write(self.margin, head, "Query", self.size, tile, "left", PALE)
         wide = self.width - self.margin - self.left(1)
-        heading = "Nearest neighbours, closest first" if columns > 2 else "Nearest"
+        if heading is None:
+            heading = "Nearest neighbours, closest first" if columns > 2 else "Nearest"
         self.write(self.left(1), head, heading, self.size, wide, "left", PALE)
 
     def left(self, column):

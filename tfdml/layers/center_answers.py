@@ -24,15 +24,46 @@ class Votes(NamedTuple):
     distances: Any
 
 
+class Answer(NamedTuple):
+    """All that a classifier by neighbours says of some queries.
+
+    Attributes:
+        probabilities: Of the classes, `(queries, num_classes)`.
+        confidence: As of `confidence`, `(queries,)`.
+        votes: The `Votes`.
+    """
+
+    probabilities: Any
+    confidence: Any
+    votes: Votes
+
+
 class CenterAnswers:
     """Questions to a layer that finds centers; it goes before the class that does."""
 
-    def votes(self, embeddings):
-        """The `explain` of embeddings `(queries, dim)` as tensors, in `keras.ops`, for graphs and exports."""
+    def answer(self, embeddings):
+        """Probabilities, confidence and votes for embeddings `(queries, dim)`, all of one search.
+
+        In `keras.ops`, for graphs and exports.
+
+        Returns:
+            A named tuple of `probabilities`, `(queries, num_classes)` whatever the activation; `confidence`,
+            `(queries,)`; and `votes`, the `explain` of the embeddings as tensors.
+        """
         distances, slots, valid = self.find(as_queries(embeddings))
         shares, labels = self.shares(distances, slots, valid), self.labels_at(slots)
+        probabilities = self.class_votes(shares, slots)
+        width = self.log_width()
+        usual = ops.cast(self.usual_square, distances.dtype)
+        nearer = log_gaussian(distances[:, 0], width) - log_gaussian(usual, width)
+        confidence = ops.max(probabilities, axis=1) * ops.exp(ops.minimum(nearer, 0))
         found = ops.where(valid, slots, -1), ops.where(valid, labels, -1)
-        return Votes(*found, shares, ops.where(valid, ops.sqrt(distances), float("inf")))
+        apart = ops.where(valid, ops.sqrt(distances), float("inf"))
+        return Answer(probabilities, confidence, Votes(*found, shares, apart))
+
+    def votes(self, embeddings):
+        """The `explain` of embeddings `(queries, dim)` as tensors, in `keras.ops`, for graphs and exports."""
+        return self.answer(embeddings).votes
 
     def explain(self, embeddings):
         """The neighbours that made the class of each of the embeddings `(queries, dim)`, nearest first.
@@ -58,12 +89,7 @@ class CenterAnswers:
         Returns:
             A tensor `(queries,)`, from 0 to 1.
         """
-        distances, slots, valid = self.find(as_queries(embeddings))
-        winning = ops.max(self.class_votes(self.shares(distances, slots, valid), slots), axis=1)
-        width = self.log_width()
-        usual = ops.cast(self.usual_square, distances.dtype)
-        nearer = log_gaussian(distances[:, 0], width) - log_gaussian(usual, width)
-        return winning * ops.exp(ops.minimum(nearer, 0))
+        return self.answer(embeddings).confidence
 
     def log_width(self):
         """Logarithm of the bandwidth of the kernel that `confidence` takes."""
