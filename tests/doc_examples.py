@@ -102,5 +102,6 @@ def trained_small(words):
     # The embedded set takes half a minute to evaluate and to draw; a few of its pictures show the same.
     from tfdml.experiment import next_free
 
-    out = [] if "--out" in words else ["--out", str(next_free("runs/emoji"))]
-    return [*small, "--data", "photos", *out]
+    # Beside the runs that are there for all pages.
+    out = words[words.index("--out") + 1] if "--out" in words else "runs/emoji"
+    return [*small, "--data", "photos", "--out", str(next_free(out))]

@@ -1,4 +1,4 @@
-"""A folder such as a reader has: photographs, a list of them, a picture, a trained run, a downloaded set."""
+"""A folder such as a reader has: photographs, a list of them, a picture, trained runs, a downloaded set."""
 
 import shutil
 
@@ -9,14 +9,15 @@ from tfdml.data.catalog import SETS
 
 
 @pytest.fixture
-def workshop(photos, run, tmp_path, monkeypatch):
-    """The current folder, new for each test: `photos/`, `list.csv`, `picture.png` and `runs/emoji`.
+def workshop(photos, run, classifying, tmp_path, monkeypatch):
+    """The current folder, new for each test: `photos/`, `list.csv`, `picture.png`, `runs/emoji`, `runs/nngk`.
 
     A small CUB-200-2011 lies where downloads do.
     """
     folder = tmp_path / "workshop"
     shutil.copytree(photos, folder / "photos")
     shutil.copytree(run, folder / "runs" / "emoji")
+    shutil.copytree(classifying, folder / "runs" / "nngk")
     shutil.copy(next(photos.rglob("*.png")), folder / "picture.png")
     paths = sorted(photos.rglob("*.png"))
     rows = [f"photos/{path.parent.name}/{path.name},{path.parent.name}" for path in paths]
