@@ -8,8 +8,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks are no part of the package
 
-from benchmarks.losses import floors, measuring, table
-from benchmarks.losses.__main__ import main
+from benchmarks.losses import floors, measuring, page, table
+from benchmarks.losses.__main__ import OUT, main
 
 
 def side(seconds, megabytes=4.0, value=1.0):
@@ -76,3 +76,8 @@ def test_what_did_not_fit_does_not_fit_at_a_larger_batch():
     earlier = [row("circle", 128, pml={"missing": "does not fit", "expected_bytes": None})]
     assert measuring.expectation("pml", 512, earlier) == float("inf")
     assert "no fit" in table.line(earlier[0])
+
+
+def test_the_page_shows_what_was_measured():
+    """`python -m benchmarks.losses.page` writes it anew."""
+    assert page.PAGE.read_text(encoding="utf-8") == page.page(json.loads(OUT.read_text(encoding="utf-8")))

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from tfdml.ops.safe import at_least_float32, l2_normalize, machine_epsilon, safe_sqrt
+from tfdml.ops.safe import at_least_float32, l2_normalize, machine_epsilon
 
 
 def squared_euclidean(queries, keys):
@@ -10,19 +10,27 @@ def squared_euclidean(queries, keys):
 
     Distances below the rounding error of the expanded square count as zero.
     """
+    squared, apart = _expanded_square(queries, keys)
+    return ops.where(apart, squared, 0)
+
+
+def euclidean(queries, keys):
+    """Euclidean distances `(queries, keys)`; the gradient is 0 where two points coincide."""
+    squared, apart = _expanded_square(queries, keys)
+    # Both branches of `where` are differentiated: sqrt must never see the zero.
+    return ops.where(apart, ops.sqrt(ops.where(apart, squared, 1)), 0)
+
+
+def _expanded_square(queries, keys):
+    """`|q|² + |k|² - 2 q·k`, and where it is more than its rounding error."""
     queries, keys = at_least_float32(queries), at_least_float32(keys)
     # The expanded square loses digits to whatever offset all points share. Their mean is rounded, so that
     # points on a grid stay there and equal distances stay equal.
     center = ops.stop_gradient(ops.round(ops.mean(keys, axis=0)))
     queries, keys = queries - center, keys - center
     norms = ops.sum(ops.square(queries), axis=1)[:, None] + ops.sum(ops.square(keys), axis=1)[None, :]
-    squared = norms - 2 * ops.matmul(queries, ops.transpose(keys))
-    return ops.where(squared > machine_epsilon(squared) * norms, squared, 0)
-
-
-def euclidean(queries, keys):
-    """Euclidean distances `(queries, keys)`; the gradient is 0 where two points coincide."""
-    return safe_sqrt(squared_euclidean(queries, keys))
+    squared = norms - ops.matmul(2 * queries, ops.transpose(keys))
+    return squared, squared > machine_epsilon(squared) * norms
 
 
 def dot_product(queries, keys):
