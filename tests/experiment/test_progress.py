@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from tfdml.data.files import remove_parts, written_whole
 from tfdml.experiment.progress import BestWeights, Progress, seconds
+from tfdml.files import remove_parts, written_whole
 
 
 class Terminal(io.StringIO):

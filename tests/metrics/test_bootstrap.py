@@ -89,7 +89,7 @@ def test_the_difference_of_two_models_is_narrower_than_either():
     [
         ({"confidence": 0}, "confidence to be a number between 0 and 1, received: 0"),
         ({"confidence": "0.9"}, "confidence to be a number between 0 and 1, received: '0.9'"),
-        ({"resamples": 0}, "resamples to be an integer above 0, received: 0"),
+        ({"resamples": 0}, "resamples to be an integer of at least 1, received: 0"),
         ({"labels": [0, 1]}, "labels to be one for each of 3 samples, received: 2"),
         ({"labels": [1, 1, 1]}, "labels to be of two classes or more with a figure, received: 1"),
         ({"values": np.array([1.0, np.nan, np.nan])}, "values to be of two queries or more .* received: 1"),

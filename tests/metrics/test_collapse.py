@@ -80,7 +80,7 @@ def test_a_model_and_a_data_set():
     [
         ({"margin": 0}, "margin to be a number above 0, received: 0"),
         ({"distance": "dot"}, "distance to be one of euclidean, squared_euclidean, cosine, received: 'dot'"),
-        ({"tile": 0}, "tile to be an integer above 0, received: 0"),
+        ({"tile": 0}, "tile to be an integer of at least 1, received: 0"),
         (
             {"embeddings": np.ones((1, 3)), "labels": [0]},
             "embeddings to be of two samples or more, received: 1",

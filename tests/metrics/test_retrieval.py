@@ -254,7 +254,7 @@ def test_memory_stays_far_below_all_similarities():
         ({"confidence": 1}, "confidence to be a number between 0 and 1, received: 1"),
         ({"resample": "images"}, "resample to be one of classes, queries, received: 'images'"),
         ({"distance": "manhattan"}, "distance to be one of euclidean, .* received: 'manhattan'"),
-        ({"tile": 0}, "tile to be an integer above 0, received: 0"),
+        ({"tile": 0}, "tile to be an integer of at least 1, received: 0"),
     ],
 )
 def test_refuses(arguments, message):

@@ -206,7 +206,7 @@ def test_memory_stays_far_below_all_distances():
         ({"labels": [0, 0, 0]}, "labels to give at least one pair of one class .* received: 3 and 0"),
         ({"embeddings": np.full((3, 2), np.nan)}, "embeddings to be finite"),
         ({"distance": "manhattan"}, "distance to be one of euclidean, .* received: 'manhattan'"),
-        ({"tile": 0}, "tile to be an integer above 0, received: 0"),
+        ({"tile": 0}, "tile to be an integer of at least 1, received: 0"),
         ({"pairs": [[0, 3]]}, "pairs to be places below 3 and 3, received: 0 to 3"),
         ({"pairs": [0, 1]}, r"pairs to be integers of shape \(pairs, 2\), received: int64 of shape \(2,\)"),
         ({"gallery": np.ones((2, 2))}, "gallery and gallery_labels to be given together"),

@@ -205,9 +205,9 @@ def test_index_answers_in_tiles_of_queries(size):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"k": 0}, "k to be an integer above 0, received: 0"),
-        ({"k": 2.0}, "k to be an integer above 0, received: 2.0"),
-        ({"tile": -1}, "tile to be an integer above 0, received: -1"),
+        ({"k": 0}, "k to be an integer of at least 1, received: 0"),
+        ({"k": 2.0}, "k to be an integer of at least 1, received: 2.0"),
+        ({"tile": -1}, "tile to be an integer of at least 1, received: -1"),
         ({"distance": "l1"}, "distance to be one of euclidean, .* received: 'l1'"),
         ({"queries": np.ones(2)}, r"queries to be of shape \(queries, 2\), received: \(2,\)"),
         ({"queries": np.ones((3, 4))}, r"queries to be of shape \(queries, 2\), received: \(3, 4\)"),

@@ -261,7 +261,7 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
         (lambda i, x: i.update([0.5], x[:1]), r"indices to be integers \(rows,\)"),
         (lambda i, x: i.update([1, 2], x[:1]), r"embeddings to be of shape \(2, 6\), received: \(1, 6\)"),
         (lambda i, x: i.query(x[:, :3], 1), r"queries to be of shape \(queries, 6\), received: \(600, 3\)"),
-        (lambda i, x: i.query(x, 0), "k to be an integer above 0"),
+        (lambda i, x: i.query(x, 0), "k to be an integer of at least 1"),
         (lambda i, x: i.query(x, 1, exclude=[1]), r"exclude to be of shape \(600,\), received: \(1,\)"),
     ],
 )

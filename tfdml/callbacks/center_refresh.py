@@ -4,9 +4,9 @@ import keras
 import numpy as np
 
 from tfdml.callbacks.center_embedding import CenterEmbedding
+from tfdml.checks import check_count
 from tfdml.layers.centers import Centers
 from tfdml.layers.classifier_parts import only_classifier
-from tfdml.losses.arguments import check_count
 
 
 class CenterRefresh(keras.callbacks.Callback):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from tfdml import experiment
 from tfdml.cli.tables import print_figures
-from tfdml.data.files import is_about_files
 from tfdml.experiment.progress import seconds
+from tfdml.files import is_about_files
 
 
 def run(arguments):

@@ -6,8 +6,8 @@ import json
 import keras
 import numpy as np
 
-from tfdml.data.files import written_whole
 from tfdml.experiment.run_folder import RunFolder
+from tfdml.files import written_whole
 from tfdml.layers import NNGKClassifier
 from tfdml.layers.center_copies import copied
 from tfdml.models import add_examples

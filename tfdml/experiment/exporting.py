@@ -7,12 +7,12 @@ import keras
 import tensorflow as tf
 
 from tfdml import models
-from tfdml.data.files import written_whole
 from tfdml.experiment.classifier import load_classifier
 from tfdml.experiment.gallery import Gallery
 from tfdml.experiment.run_folder import RunFolder
 from tfdml.experiment.serving import Served
 from tfdml.experiment.serving_classifier import ServedClassifier
+from tfdml.files import written_whole
 
 
 def export(path, out=None, k=8, classifier=False, bytes=None, note=print):

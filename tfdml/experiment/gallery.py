@@ -7,8 +7,8 @@ import numpy as np
 
 from tfdml import data
 from tfdml.data.catalog import open_set
-from tfdml.data.files import written_whole
 from tfdml.experiment.datasets import is_stored
+from tfdml.files import written_whole
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import time
 import keras
 import numpy as np
 
-from tfdml.data.files import written_whole
+from tfdml.files import written_whole
 
 BAR = 24  # characters
 

@@ -11,8 +11,8 @@ from zipfile import BadZipFile
 
 import keras
 
-from tfdml.data.files import remove_parts, written_whole
 from tfdml.experiment.recipe_parser import load_recipe
+from tfdml.files import remove_parts, written_whole
 
 _PACKAGES = ("tfdml", "keras", "tensorflow", "numpy", "h5py", "opencv-python-headless", "scikit-learn")
 

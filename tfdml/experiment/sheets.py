@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tfdml.data.files import written_whole
+from tfdml.files import written_whole
 
 GREY = 200
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from tfdml.losses.arguments import check_count
+from tfdml.checks import check_count
 from tfdml.ops import at_least_float32
 
 LARGEST = 1e15  # of an embedding's entries: products of larger ones leave the range of float32

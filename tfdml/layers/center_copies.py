@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from tfdml.checks import check_count
 from tfdml.layers.center_store import padded
-from tfdml.losses.arguments import check_count
 from tfdml.search import OPQ
 
 

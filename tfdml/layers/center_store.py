@@ -4,8 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from tfdml.checks import check_count
 from tfdml.layers.center_checks import check_compression
-from tfdml.losses.arguments import check_count
 from tfdml.ops import (
     class_logits,
     class_shares,

@@ -3,9 +3,9 @@
 import keras
 from keras import ops
 
+from tfdml.checks import check_number
 from tfdml.layers.proxies import Proxies
 from tfdml.losses.ada_cos import adapted_scale, fixed_scale
-from tfdml.losses.arguments import check_number
 from tfdml.losses.class_loss import class_index, own_class
 from tfdml.losses.labels import integer_labels
 from tfdml.losses.replicas import replicas

@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
+from tfdml.checks import check_count, check_number
 from tfdml.layers.adding import AddsLoss
-from tfdml.losses.arguments import check_count, check_number
 from tfdml.losses.base import MetricLoss
 from tfdml.losses.labels import integer_labels
 from tfdml.losses.replicas import replicas

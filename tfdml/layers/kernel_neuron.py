@@ -4,8 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from tfdml.checks import check_count, check_name, check_number
 from tfdml.layers.center_checks import as_queries, check_embeddings
-from tfdml.losses.arguments import check_count, check_name, check_number
 from tfdml.ops import log_gaussian, pairwise_distances
 from tfdml.search import nearest_neighbors
 

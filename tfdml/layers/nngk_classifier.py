@@ -4,11 +4,11 @@ import keras
 import numpy as np
 from keras import ops
 
+from tfdml.checks import check_name, check_number
 from tfdml.layers.adding import AddsLoss
 from tfdml.layers.center_checks import as_queries
 from tfdml.layers.centers import Centers
 from tfdml.layers.neighbor_table import NeighborTable, check_search, index_config
-from tfdml.losses.arguments import check_name, check_number
 from tfdml.ops import log_gaussian, vote_shares
 
 # Share of the median distance to the neighbours that is the bandwidth. Where classes have few samples, most

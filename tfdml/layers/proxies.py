@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from tfdml.losses.arguments import check_count, check_number
+from tfdml.checks import check_count, check_number
 from tfdml.losses.soft_triple import center_spread
 from tfdml.ops import at_least_float32, cosine_similarity
 

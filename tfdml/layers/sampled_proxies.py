@@ -3,9 +3,9 @@
 import keras
 from keras import ops
 
+from tfdml.checks import check_count
 from tfdml.layers.adding import AddsLoss
 from tfdml.layers.proxies import Proxies
-from tfdml.losses.arguments import check_count
 from tfdml.losses.class_loss import ClassLoss, class_index
 from tfdml.losses.labels import integer_labels
 

@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from tfdml.losses.arguments import check_number
+from tfdml.checks import check_number
 from tfdml.losses.class_loss import ClassLoss, class_cross_entropy, of_own
 from tfdml.ops import at_least_float32, safe_sqrt
 

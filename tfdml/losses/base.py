@@ -4,7 +4,7 @@ from inspect import signature
 
 from keras import ops
 
-from tfdml.losses.arguments import check_name
+from tfdml.checks import check_name
 from tfdml.losses.labels import LabelLoss
 from tfdml.losses.mining import check_mining, mine, mining_config
 from tfdml.losses.parts import current_batch, within

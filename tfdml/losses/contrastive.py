@@ -3,7 +3,8 @@
 import keras
 from keras import ops
 
-from tfdml.losses.arguments import check_distance, check_number, distance_config
+from tfdml.checks import check_number
+from tfdml.losses.arguments import check_distance, distance_config
 from tfdml.losses.average import average_terms
 from tfdml.losses.base import MetricLoss
 from tfdml.ops import at_least_float32, pairwise_distances

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from tfdml.losses.arguments import check_name, check_number
+from tfdml.checks import check_name, check_number
 from tfdml.losses.base import MetricLoss
 from tfdml.losses.contrastive import ContrastiveLoss
 from tfdml.ops import at_least_float32, l2_normalize, safe_sqrt

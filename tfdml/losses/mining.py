@@ -3,7 +3,8 @@
 import keras
 from keras import ops
 
-from tfdml.losses.arguments import check_distance, check_name, check_number, distance_config
+from tfdml.checks import check_name, check_number
+from tfdml.losses.arguments import check_distance, distance_config
 from tfdml.ops import (
     at_least_float32,
     drawn,

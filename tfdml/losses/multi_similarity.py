@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from tfdml.losses.arguments import check_number
+from tfdml.checks import check_number
 from tfdml.losses.base import MetricLoss
 from tfdml.losses.cosines import cosines
 from tfdml.ops import at_least_float32, informative_pairs, log_sum_exp

@@ -2,7 +2,7 @@
 
 import keras
 
-from tfdml.losses.arguments import check_number
+from tfdml.checks import check_number
 from tfdml.losses.class_loss import ClassLoss, class_cross_entropy
 
 

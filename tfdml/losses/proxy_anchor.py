@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from tfdml.losses.arguments import check_number
+from tfdml.checks import check_number
 from tfdml.losses.class_loss import ClassLoss
 from tfdml.losses.replicas import replicas
 from tfdml.ops import at_least_float32, log_sum_exp

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from tfdml.losses.arguments import check_number
+from tfdml.checks import check_number
 from tfdml.losses.class_loss import ClassLoss, class_cross_entropy, of_own, where_own
 from tfdml.ops import log_sum_exp
 

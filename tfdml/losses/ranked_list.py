@@ -3,7 +3,8 @@
 import keras
 from keras import ops
 
-from tfdml.losses.arguments import check_distance, check_number, distance_config
+from tfdml.checks import check_number
+from tfdml.losses.arguments import check_distance, distance_config
 from tfdml.losses.base import MetricLoss
 from tfdml.ops import log_sum_exp, pairwise_distances
 

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from tfdml.losses.arguments import check_number
+from tfdml.checks import check_number
 from tfdml.losses.average import average_terms
 from tfdml.losses.base import MetricLoss
 from tfdml.losses.cosines import cosines

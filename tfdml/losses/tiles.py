@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from tfdml.losses.arguments import check_count
+from tfdml.checks import check_count
 from tfdml.losses.parts import Whole, current_batch, within
 from tfdml.ops import at_least_float32, by_tiles, l2_normalize, mark_unused
 

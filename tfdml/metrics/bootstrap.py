@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from tfdml.metrics.inputs import check_above, check_count, label_array
+from tfdml.checks import check_count
+from tfdml.metrics.inputs import check_above, label_array
 
 BLOCK = 2**21  # draws at a time
 

@@ -5,8 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from tfdml.checks import check_count
 from tfdml.metrics.gallery import cores
-from tfdml.metrics.inputs import check_above, check_choice, check_count, read_samples
+from tfdml.metrics.inputs import check_above, check_choice, read_samples
 from tfdml.metrics.keys import Keys, unit_rows
 
 DISTANCES = "euclidean", "squared_euclidean", "cosine"

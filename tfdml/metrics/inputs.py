@@ -50,13 +50,6 @@ def check_above(name, value, limit=0, below=None):
     return float(value)
 
 
-def check_count(name, value):
-    """`value`, if it is an integer above 0."""
-    if not (isinstance(value, int | np.integer) and value > 0):
-        raise ValueError(f"Expected {name} to be an integer above 0, received: {value!r}")
-    return int(value)
-
-
 def check_counts(name, values):
     """`values` as an array, if they are integers above 0."""
     array = np.asarray(values, dtype=None if np.size(values) else "int64")

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from tfdml.checks import check_count
 from tfdml.metrics.bootstrap import bootstrap
 from tfdml.metrics.gallery import Gallery
-from tfdml.metrics.inputs import check_above, check_choice, check_count, check_counts, read_sets
+from tfdml.metrics.inputs import check_above, check_choice, check_counts, read_sets
 from tfdml.metrics.scores import DISTANCES, score_vectors
 
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from tfdml.metrics.inputs import check_above, check_choice, check_count, read_sets
+from tfdml.checks import check_count
+from tfdml.metrics.inputs import check_above, check_choice, read_sets
 from tfdml.metrics.pairs import levels_of_pairs, levels_of_sets
 from tfdml.metrics.scores import DISTANCES
 

@@ -4,7 +4,7 @@ import inspect
 
 import keras
 
-from tfdml.losses.arguments import check_count
+from tfdml.checks import check_count
 
 
 @keras.saving.register_keras_serializable(package="tfdml")

@@ -1,9 +1,9 @@
 """Exact nearest neighbours in `keras.ops`: the search that trains, serves and is exported."""
 
 import keras
-import numpy as np
 from keras import ops
 
+from tfdml.checks import check_count
 from tfdml.search.neighbors import Neighbors
 
 DISTANCES = "euclidean", "squared_euclidean", "cosine", "dot"
@@ -88,16 +88,10 @@ def nearest_neighbors(queries, gallery, k, *, distance="euclidean", exclude=None
 
 def check(k, distance, tile):
     """Refuses arguments that no search could use."""
-    check_integers(k=k, tile=tile)
+    check_count("k", k)
+    check_count("tile", tile)
     if distance not in DISTANCES:
         raise ValueError(f"Expected distance to be one of {', '.join(DISTANCES)}, received: {distance!r}")
-
-
-def check_integers(least=1, **values):
-    """Refuses what is not an integer of `least` at least."""
-    for name, value in values.items():
-        if not (isinstance(value, int | np.integer) and value >= least):
-            raise ValueError(f"Expected {name} to be an integer above {least - 1}, received: {value!r}")
 
 
 def as_float(*tensors):

@@ -3,7 +3,8 @@
 import numpy as np
 from keras import ops
 
-from tfdml.search.exact import check_integers, nearest_neighbors
+from tfdml.checks import check_count
+from tfdml.search.exact import nearest_neighbors
 from tfdml.search.files import expect_array
 from tfdml.search.index import Index
 from tfdml.search.neighbors import Neighbors
@@ -31,8 +32,7 @@ class Exact(Index):
 
     def __init__(self, distance="euclidean", tile=8192, query_tile=1024):
         super().__init__(distance)
-        check_integers(tile=tile, query_tile=query_tile)
-        self.tile, self.query_tile = tile, query_tile
+        self.tile, self.query_tile = check_count("tile", tile), check_count("query_tile", query_tile)
         self.gallery = self.active = None
 
     def _build(self, gallery, active):

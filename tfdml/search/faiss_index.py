@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfdml.search.exact import check_integers
+from tfdml.checks import check_count
 from tfdml.search.extras import require
 from tfdml.search.faiss_graph import FaissGraph
 from tfdml.search.faiss_lists import FaissLists
@@ -26,9 +26,9 @@ class FAISS(OutsideIndex):
         lists: Integer above 0, of `"ivf"` and `"fast_scan"`. Defaults to `None`: twice the root of the number
             of active rows.
         probes: Integer above 0, of `"ivf"` and `"fast_scan"`: lists that a query reads. More finds more and
-            takes longer, here and in the next two; all three may be changed after `build`. Defaults to `8`.
+            takes longer, here and in the next two; all three may be changed after `build`. Defaults to `16`.
         refine: Integer above 0, of `"fast_scan"`: times as many as are asked for are compared by their
-            vectors, and 100 at least. Defaults to `8`.
+            vectors, and 100 at least. Defaults to `4`.
         effort: Integer above 0, of `"hnsw"`: candidates that are kept on the walk, or as many as are asked
             for if they are more. Defaults to `64`.
         links: Integer above 1, of `"hnsw"`: neighbours that a row is linked to, `8 · links` bytes of it.
@@ -56,8 +56,8 @@ class FAISS(OutsideIndex):
         self,
         kind="ivf",
         lists=None,
-        probes=8,
-        refine=8,
+        probes=16,
+        refine=4,
         effort=64,
         links=16,
         distance="euclidean",
@@ -66,11 +66,11 @@ class FAISS(OutsideIndex):
         super().__init__(distance)
         if kind not in STRUCTURES:
             raise ValueError(f"Expected kind to be one of {', '.join(STRUCTURES)}, received: {kind!r}")
-        check_integers(lists=1 if lists is None else lists, probes=probes, refine=refine, effort=effort)
-        check_integers(2, links=links)
-        check_integers(0, seed=seed)
-        self.structure, self.lists, self.probes, self.refine = kind, lists, probes, refine
-        self.effort, self.links, self.seed = effort, links, seed
+        self.structure = kind
+        self.lists = None if lists is None else check_count("lists", lists)
+        self.probes, self.refine = check_count("probes", probes), check_count("refine", refine)
+        self.effort, self.links = check_count("effort", effort), check_count("links", links, least=2)
+        self.seed = check_count("seed", seed, least=0)
         self._faiss = require("faiss", "faiss", "FAISS")
         self._parts = STRUCTURES[kind](self._faiss, self)
         self._index = None

@@ -1,27 +1,22 @@
 """Files of indexes: a zip of plain arrays and a header in JSON, read as what a stranger may have made."""
 
 import json
-import os
 import zipfile
 from pathlib import Path
 
 import numpy as np
+
+from tfdml.files import written_whole
 
 FORMAT, VERSION = "tfdml.search", 1
 _HEADER = "header"
 
 
 def write(path, header, arrays):
-    """Writes arrays and what `header` says of them under another name, and renames it."""
+    """Writes arrays and what `header` says of them to a file, whole or not at all."""
     header = json.dumps({"format": FORMAT, "version": VERSION, **header}).encode()
-    path = Path(path)
-    part = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        with part.open("wb") as file:
-            np.savez(file, **{_HEADER: np.frombuffer(header, "uint8")}, **arrays)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with written_whole(path) as part, part.open("wb") as file:
+        np.savez(file, **{_HEADER: np.frombuffer(header, "uint8")}, **arrays)
 
 
 def read(path):

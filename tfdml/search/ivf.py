@@ -4,7 +4,8 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from tfdml.search.exact import as_float, check, check_integers, differences, nearest_first, top_k, unit_rows
+from tfdml.checks import check_count
+from tfdml.search.exact import as_float, check, differences, nearest_first, top_k, unit_rows
 from tfdml.search.neighbors import Neighbors
 
 BLOCK = 256  # rows that are read at a time for each query
@@ -60,7 +61,7 @@ def ivf_neighbors(queries, state, k, *, probes=8, distance="euclidean", exclude=
     [[2, 3]]
     """
     check(k, distance, 1)
-    check_integers(probes=probes)
+    check_count("probes", probes)
     # By `reshape` a variable is read once, not in every turn of the loop.
     centroids, starts, vectors, offsets, ids = (ops.reshape(x, x.shape) for x in state)
     queries, vectors, centroids, offsets = as_float(queries, vectors, centroids, offsets)

@@ -5,8 +5,9 @@ import math
 import numpy as np
 from keras import ops
 
+from tfdml.checks import check_count
 from tfdml.search import ivf_lists
-from tfdml.search.exact import check_integers, unit_rows
+from tfdml.search.exact import unit_rows
 from tfdml.search.files import expect, expect_array
 from tfdml.search.index import Index
 from tfdml.search.ivf import IVFState, ivf_neighbors
@@ -40,9 +41,9 @@ class IVF(Index):
 
     def __init__(self, lists=None, probes=8, distance="euclidean", seed=0, query_tile=256):
         super().__init__(distance)
-        check_integers(lists=1 if lists is None else lists, probes=probes, query_tile=query_tile)
-        check_integers(0, seed=seed)
-        self.lists, self.probes, self.seed, self.query_tile = lists, probes, seed, query_tile
+        self.lists = None if lists is None else check_count("lists", lists)
+        self.probes, self.query_tile = check_count("probes", probes), check_count("query_tile", query_tile)
+        self.seed = check_count("seed", seed, least=0)
         self.state = None
 
     def _build(self, gallery, active):
@@ -54,7 +55,7 @@ class IVF(Index):
         found = vectors[rows] if len(rows) else np.zeros((1, vectors.shape[1]), "float32")
         centroids = ivf_lists.train(found, lists, self.distance == "cosine", np.random.default_rng(self.seed))
         mine = np.full(len(vectors), lists, "int32")
-        mine[rows] = ivf_lists.nearest(vectors[rows], centroids)[0]
+        mine[rows] = ivf_lists.nearest(vectors[rows], centroids)
         self._arrange(vectors, mine, centroids)
 
     def _arrange(self, vectors, lists, centroids):
@@ -72,7 +73,7 @@ class IVF(Index):
         centroids = ops.convert_to_numpy(self.state.centroids)
         if self.distance == "cosine":
             embeddings = ops.convert_to_numpy(unit_rows(embeddings))
-        vectors[indices], lists[indices] = embeddings, ivf_lists.nearest(embeddings, centroids)[0]
+        vectors[indices], lists[indices] = embeddings, ivf_lists.nearest(embeddings, centroids)
         self._arrange(vectors, lists, centroids)
 
     def _in_order(self):

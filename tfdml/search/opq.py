@@ -3,9 +3,11 @@
 import keras
 import numpy as np
 
+from tfdml.checks import check_count
 from tfdml.search import files
 from tfdml.search import opq_steps as steps
 from tfdml.search.extras import require
+from tfdml.search.k_means import nearest
 from tfdml.search.opq_faiss import train_with_faiss
 from tfdml.search.opq_training import fitted
 
@@ -57,19 +59,14 @@ class OPQ:
     """
 
     def __init__(self, bytes=16, dim=None, iterations=20, seed=0, trainer="own", start="best"):
-        for name, value, least in (
-            ("bytes", bytes, 1), ("iterations", iterations, 0), ("seed", seed, 0), ("dim", dim, 1),
-        ):  # fmt: skip
-            if name == "dim" and dim is None:
-                continue
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-                raise ValueError(f"Expected {name} to be an integer, {least} or more, received: {value!r}")
+        self.bytes, self.dim = check_count("bytes", bytes), None if dim is None else check_count("dim", dim)
+        self.iterations = check_count("iterations", iterations, least=0)
+        self.seed = check_count("seed", seed, least=0)
         if dim is not None and dim % bytes:
             raise ValueError(f"Expected dim to be a multiple of bytes, {bytes}, received: {dim}")
         for name, value, choices in ("trainer", trainer, TRAINERS), ("start", start, STARTS):
             if value not in choices:
                 raise ValueError(f"Expected {name} to be one of {', '.join(choices)}, received: {value!r}")
-        self.bytes, self.dim, self.iterations, self.seed = bytes, dim, iterations, seed
         self.trainer, self.start = trainer, start
         self.rotation = self.codebooks = None
 
@@ -91,7 +88,7 @@ class OPQ:
         """Codes `(n, bytes)`, uint8, of embeddings `(n, dim)`."""
         rotation, codebooks = self.state().values()
         x = as_rows(x, len(rotation))
-        return steps.nearest_codewords(steps.split(x @ rotation, self.bytes), codebooks).T.copy()
+        return nearest(steps.split(x @ rotation, self.bytes), codebooks).T.copy()
 
     def decode(self, codes):
         """Embeddings `(n, dim)`, float32, that codes `(n, bytes)` stand for."""
@@ -120,9 +117,8 @@ class OPQ:
 
     def get_config(self):
         """The arguments, plain values."""
-        numbers = {name: getattr(self, name) for name in ("bytes", "dim", "iterations", "seed")}
-        numbers = {name: value if value is None else int(value) for name, value in numbers.items()}
-        return numbers | {"trainer": self.trainer, "start": self.start}
+        names = "bytes", "dim", "iterations", "seed", "trainer", "start"
+        return {name: getattr(self, name) for name in names}
 
     @classmethod
     def from_config(cls, config):

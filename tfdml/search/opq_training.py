@@ -4,6 +4,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from tfdml.search import opq_steps as steps
+from tfdml.search.k_means import nearest
 
 TRAINING_POINTS = 65_536
 
@@ -43,7 +44,7 @@ def best_fit(x, bytes, dim, iterations, seed, start, trainer_of):
         rotation = steps.orthonormal(directions @ turned)
         codebooks = codebooks + steps.split((mean @ rotation)[None], bytes)
         parts = steps.split(units @ rotation, bytes)
-        decoded = steps.codewords(steps.nearest_codewords(parts, codebooks), codebooks)
+        decoded = steps.codewords(nearest(parts, codebooks), codebooks)
         error = np.square(units - steps.joined(decoded) @ rotation.T).sum(dtype="float64")
         return error, rotation, codebooks * scale
 

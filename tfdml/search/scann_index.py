@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from keras import ops
 
-from tfdml.search.exact import check_integers, nearest_neighbors
+from tfdml.checks import check_count
+from tfdml.search.exact import nearest_neighbors
 from tfdml.search.extras import require
 from tfdml.search.outside import OutsideIndex
 
@@ -26,9 +27,9 @@ class ScaNN(OutsideIndex):
     Args:
         lists: Integer above 0. Defaults to `None`: twice the root of the number of active rows.
         probes: Integer above 0: lists that a query reads. More finds more and takes longer, here and in
-            `refine`; both may be changed after `build`. Defaults to `8`.
+            `refine`; both may be changed after `build`. Defaults to `16`.
         refine: Integer above 0: times as many as are asked for are compared by their vectors, and 100 at
-            least. Defaults to `8`.
+            least. Defaults to `4`.
         distance: As in `tfdml.search.nearest_neighbors`. Defaults to `"euclidean"`.
 
     Example:
@@ -44,10 +45,10 @@ class ScaNN(OutsideIndex):
 
     kind = "scann"
 
-    def __init__(self, lists=None, probes=8, refine=8, distance="euclidean"):
+    def __init__(self, lists=None, probes=16, refine=4, distance="euclidean"):
         super().__init__(distance)
-        check_integers(lists=1 if lists is None else lists, probes=probes, refine=refine)
-        self.lists, self.probes, self.refine = lists, probes, refine
+        self.lists = None if lists is None else check_count("lists", lists)
+        self.probes, self.refine = check_count("probes", probes), check_count("refine", refine)
         self._scann = require("scann.scann_ops.py.scann_ops_pybind", "scann", "ScaNN")
         self._searcher = self._few = None
 

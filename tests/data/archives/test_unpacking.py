@@ -13,7 +13,7 @@ import pytest
 from archive_makers import FILES, MAKERS, is_clean, make_tar, make_zip, special, unpacked
 
 from tfdml.data.archives import unpack
-from tfdml.data.files import remove_parts
+from tfdml.files import remove_parts
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])

@@ -12,7 +12,7 @@ from tfdml.data.archives.names import Names, checked_name, is_apple_double
 from tfdml.data.archives.tars import tar_members
 from tfdml.data.archives.trust import LARGEST, RATIO, Meter, Refused, existing_file, named
 from tfdml.data.archives.zips import zip_members
-from tfdml.data.files import remove, written_whole
+from tfdml.files import remove, written_whole
 
 _CHUNK_BYTES = 2**18
 

@@ -4,7 +4,7 @@ import requests
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from tfdml.data.download.errors import Interrupted, Refused, Unreachable
-from tfdml.data.files import reason
+from tfdml.files import reason
 from tfdml.version import __version__
 
 BLOCK = 1 << 16

@@ -8,7 +8,7 @@ from filelock import FileLock
 from tfdml.data.download.errors import DownloadError
 from tfdml.data.download.mirrors import bring
 from tfdml.data.download.partial import Partial
-from tfdml.data.files import reason
+from tfdml.files import reason
 
 
 def download_file(file, folder, *, progress=None, note=None, retries=5, backoff=1.0, timeout=30.0):

@@ -7,13 +7,13 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from tfdml.data.archives import unpack
-from tfdml.data.files import remove, remove_parts
 from tfdml.data.image_file import SUFFIXES
 from tfdml.data.ingestion.building import Building
 from tfdml.data.ingestion.picturing import Picturing
 from tfdml.data.ingestion.report import check_place, check_published, is_of, report_path, write_report
 from tfdml.data.ingestion.selection import select
 from tfdml.data.locations import data_dir
+from tfdml.files import remove, remove_parts
 
 
 class DatasetIngestion:

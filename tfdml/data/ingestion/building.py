@@ -9,10 +9,10 @@ import cv2
 import h5py
 import numpy as np
 
-from tfdml.data.files import reason, remove, written_whole
 from tfdml.data.image_file import Contents, create_image_file
 from tfdml.data.ingestion import parallel
 from tfdml.data.ingestion.spool import Spool
+from tfdml.files import reason, remove, written_whole
 
 LARGEST_CHUNK = 2**23  # bytes of the pictures that a thread hands over at once
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 
-from tfdml.data.files import written_whole
+from tfdml.files import written_whole
 
 
 class Spool:

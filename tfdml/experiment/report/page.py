@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from tfdml.data.files import written_whole
 from tfdml.experiment.report.atlas import atlas
 from tfdml.experiment.report.confused import confused_classes
 from tfdml.experiment.report.curves import curves
@@ -10,6 +9,7 @@ from tfdml.experiment.report.examples import examples
 from tfdml.experiment.report.markup import Markup, tag, text
 from tfdml.experiment.report.scores import headline, score_table
 from tfdml.experiment.report.style import STYLE
+from tfdml.files import written_whole
 
 # Nothing is loaded from anywhere and nothing runs, whatever a class is called.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
