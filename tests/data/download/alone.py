@@ -2,7 +2,7 @@
 
 `import tfdml` loads Keras and TensorFlow, which takes seconds, and a test that kills 20 of these has not the
 time. The packages above the download are therefore put in place without running their `__init__`: the
-download itself imports nothing of them but `tfdml.version` and `tfdml.data.files`.
+download itself imports nothing of them but `tfdml.version` and `tfdml.files`.
 """
 
 import sys
