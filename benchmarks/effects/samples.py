@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 
 from tfdml import data, models
-from tfdml.data.files import written_whole
 from tfdml.data.locations import data_dir
+from tfdml.files import written_whole
 
 
 @dataclass(frozen=True)
