@@ -167,6 +167,19 @@ def test_a_layer_with_room_for_more_says_the_same(arguments):
         layer.resized(num_classes=2)
 
 
+def test_what_the_search_keeps_of_centers_is_theirs():
+    """Whatever stores them; loose ones, which are trained, have none."""
+    layer = classifier()
+    layer.drop([3])
+    layer.add(QUERIES[:2], np.array([0, 1]))
+    layer.set_centers(2 * CENTERS[3:9], LABELS[3:9], np.arange(3, 9))
+    layer.write([0], centers=QUERIES[:1])
+    for each in layer, layer.resized(30):
+        assert each.half_squares[0] > 0
+        np.testing.assert_allclose(each.half_squares, np.square(each.stored()).sum(axis=1) / 2, rtol=1e-6)
+    assert "half_squares" not in classifier(centers="loose").state_names
+
+
 @pytest.mark.backend
 @pytest.mark.parametrize("mode", ["tied", "fixed", "loose", None])
 def test_a_compressed_layer_is_one_of_the_decoded_centers(mode):

@@ -102,6 +102,50 @@ def test_only_what_is_active_is_found(active, distance, tile):
             np.testing.assert_allclose(distances[own, :number], among[0][0], atol=1e-6)
 
 
+@pytest.mark.backend
+@pytest.mark.parametrize("given", [False, True])
+@pytest.mark.parametrize("distance", DISTANCES)
+def test_many_items_with_anything_in_places_that_are_not_active(distance, given):
+    rng = np.random.default_rng(0)
+    queries, gallery = (rng.integers(-3, 4, (n, 3)).astype("float32") for n in (6, 3000))
+    rows = np.flatnonzero(rng.random(3000) < 0.8)
+    halves = np.square(gallery).sum(axis=1) / 2
+    idle = np.setdiff1d(np.arange(2100), rows)  # the last tile has none
+    rows = np.union1d(rows, np.arange(2100, 3000))
+    gallery[idle] = np.resize([np.nan, np.inf, -np.inf, 1e30], (len(idle), 1))
+    halves[idle] = np.nan
+    mask = np.isin(np.arange(3000), rows)
+    found = nearest_neighbors(
+        queries, gallery, 8, distance=distance, active=mask, tile=1024, half_squares=halves if given else None
+    )
+    expected = nearest_neighbors(queries, gallery[rows], 8, distance=distance, tile=3000)
+    distances, indices = arrays(found)
+    np.testing.assert_allclose(distances, arrays(expected)[0], atol=1e-6)
+    if "euclidean" in distance:  # of whole numbers: equal ones are equal, and come in their order
+        np.testing.assert_array_equal(indices, rows[arrays(expected)[1]])
+    assert mask[indices].all()
+
+
+@tensorflow_only
+@pytest.mark.parametrize("distance, jit", [("dot", False), ("euclidean", False), ("euclidean", True)])
+def test_gradients_of_several_tiles_in_a_graph(distance, jit):
+    import tensorflow as tf
+
+    queries, gallery = (x.astype("float32") for x in points())
+
+    @tf.function(jit_compile=jit)
+    def search(z, tile):
+        with tf.GradientTape() as tape:
+            tape.watch(z)
+            mask = np.arange(23) < 20
+            total = tf.reduce_sum(
+                nearest_neighbors(z, gallery, 3, distance=distance, active=mask, tile=tile).distances
+            )
+        return tape.gradient(total, z)
+
+    np.testing.assert_allclose(search(queries, 5), search(queries, 23), atol=1e-5)
+
+
 @tensorflow_only
 @pytest.mark.parametrize("distance", DISTANCES)
 def test_what_is_active_is_a_tensor_that_may_change_and_gradients_stay_finite(distance):
@@ -213,6 +257,7 @@ def test_index_answers_in_tiles_of_queries(size):
         ({"queries": np.ones((3, 4))}, r"queries to be of shape \(queries, 2\), received: \(3, 4\)"),
         ({"gallery": np.ones((0, 2))}, r"gallery to be of a known shape .* received: \(0, 2\)"),
         ({"active": np.ones(4, bool)}, r"active to be of shape \(5,\), received: \(4,\)"),
+        ({"half_squares": np.ones(4)}, r"half_squares to be of shape \(5,\), received: \(4,\)"),
         ({"gallery": np.ones((1, 2)), "exclude": [0, 0, 0]}, "gallery to hold an item that exclude leaves"),
     ],
 )

@@ -46,6 +46,8 @@ class CenterStore:
         self.dim = inputs_shape[-1]
         if self.compression is None:
             self.state("centers", (self.capacity, self.dim), trainable=self.trains_centers)
+            if not self.trains_centers:  # of those that are constant the search need not compute it each time
+                self.state("half_squares", (self.capacity,))
         else:
             self._build_codes(**self.compression)
         if self.soft_targets:
@@ -87,6 +89,8 @@ class CenterStore:
 
     def write(self, slots, **arrays):
         """Replaces the rows of variables in `slots`."""
+        if "centers" in arrays and not self.trains_centers:
+            arrays["half_squares"] = np.square(arrays["centers"]).sum(axis=1) / 2
         for name, values in arrays.items():
             array = self.array(name)
             array[slots] = values
@@ -99,7 +103,12 @@ class CenterStore:
             options["exclude"] = exclude
         if self.compression is None:
             distances, indices = nearest_neighbors(
-                embeddings, self.centers, self.neighbors, distance="squared_euclidean", **options
+                embeddings,
+                self.centers,
+                self.neighbors,
+                distance="squared_euclidean",
+                half_squares=None if self.trains_centers else self.half_squares,
+                **options,
             )
         else:
             distances, indices = quantized_neighbors(

@@ -4,12 +4,15 @@ import keras
 from keras import ops
 
 from tfdml.checks import check_count
+from tfdml.search.best import best_of_row, best_of_tiles, top_k
 from tfdml.search.neighbors import Neighbors
 
 DISTANCES = "euclidean", "squared_euclidean", "cosine", "dot"
 
 
-def nearest_neighbors(queries, gallery, k, *, distance="euclidean", exclude=None, active=None, tile=8192):
+def nearest_neighbors(
+    queries, gallery, k, *, distance="euclidean", exclude=None, active=None, tile=8192, half_squares=None
+):
     """The `k` nearest of a gallery to each query, exactly.
 
     The gallery is read tile by tile and only the best `k` so far are kept: memory is
@@ -35,6 +38,9 @@ def nearest_neighbors(queries, gallery, k, *, distance="euclidean", exclude=None
             `k` is a shape and is not cut to their number: where fewer are active, the rest is at distance
             infinity and index -1. Defaults to `None`: all.
         tile: Integer above 0: gallery items that are compared at a time. Defaults to `8192`.
+        half_squares: `(gallery,)`: `|g|²/2` of each item, for Euclidean distances to a gallery that is
+            searched more than once: to compute them takes as long as to compare some tens of queries.
+            Defaults to `None`: they are computed.
 
     Returns:
         `tfdml.search.Neighbors`: distances `(queries, k)`, float32 at least, nearest first, and indices
@@ -70,9 +76,9 @@ def nearest_neighbors(queries, gallery, k, *, distance="euclidean", exclude=None
     if distance == "cosine":
         queries, gallery = unit_rows(queries), unit_rows(gallery)
     euclidean = "euclidean" in distance
-    scores, indices = best_scores(
-        queries, gallery, k + (exclude is not None), euclidean, active, min(tile, size)
-    )
+    tile = min(tile, size)
+    offsets = offsets_of(half_squares, gallery, tile) if euclidean else None
+    scores, indices = best_scores(queries, gallery, k + (exclude is not None), offsets, active, tile)
     if exclude is not None:
         # One more was found, for the one that is taken out: cheaper than a mask of queries and gallery.
         scores = ops.where(indices == exclude[:, None], -float("inf"), scores)
@@ -110,8 +116,21 @@ def unit_rows(x):
     return x / ops.sqrt(ops.where(squared > 0, squared, 1))
 
 
-def best_scores(queries, gallery, k, euclidean, active, tile):
-    """The `k` largest dot products, or for `euclidean` the largest `q·g - |g|²/2`, and where they are."""
+def offsets_of(half_squares, gallery, tile):
+    """A function of a block of the gallery, and of where it starts, that gives `|g|²/2` of its items."""
+    if half_squares is None:
+        return lambda block, start: ops.sum(ops.square(block), axis=1) / 2
+    if tuple(half_squares.shape) != (gallery.shape[0],):
+        raise ValueError(
+            f"Expected half_squares to be of shape ({gallery.shape[0]},), received: "
+            f"{tuple(half_squares.shape)}"
+        )
+    given = ops.reshape(ops.cast(half_squares, gallery.dtype), half_squares.shape)
+    return lambda block, start: ops.slice(given, (start,), (tile,))
+
+
+def best_scores(queries, gallery, k, offsets, active, tile):
+    """The `k` largest of `q·g` less the offsets, and where they are."""
     size, dim = gallery.shape
 
     def candidates(start, first_new):
@@ -119,50 +138,20 @@ def best_scores(queries, gallery, k, euclidean, active, tile):
         usable = columns >= first_new
         block = ops.slice(gallery, (start, 0), (tile, dim))
         if active is not None:
-            usable = usable & ops.slice(active, (start,), (tile,))
-            block = ops.where(ops.expand_dims(usable, 1), block, 0)  # whatever is in places that are not used
-        scores = ops.einsum("qd,td->qt", queries, block)
-        less = ops.sum(ops.square(block), axis=1) / 2 if euclidean else ops.zeros(tile, scores.dtype)
-        scores = scores - ops.where(usable, less, float("inf"))
-        scores, places = top_k(scores, min(k, tile))
+            used = ops.slice(active, (start,), (tile,))
+            usable = usable & used
+            block = cleared(block, used)
+        less = ops.zeros(tile, block.dtype) if offsets is None else offsets(block, start)
+        scores = ops.einsum("qd,td->qt", queries, block) - ops.where(usable, less, float("inf"))
+        scores, places = best_of_row(scores, min(k, tile))
         return scores, start + places
 
     return best_of_tiles(candidates, size, tile, k, ops.zeros_like(queries[:, :1]))
 
 
-def best_of_tiles(candidates, size, tile, k, zeros):
-    """The `k` best scores of each query over all tiles, and their places, both `(queries, k)`.
-
-    Args:
-        candidates: Function of the place where a tile starts and of the first place in it that is new; it
-            gives scores and places of the best that are new, `(queries, up to k)`.
-        size: Number of items.
-        tile: Items of a tile, up to `size`.
-        k: Integer above 0.
-        zeros: `(queries, 1)`, of the type of the scores.
-    """
-    if tile == size:
-        return candidates(0, 0)
-
-    def merge(number, best):
-        first_new = number * tile
-        # The last tile is moved back to end with the items; what it repeats is masked.
-        found = candidates(ops.minimum(first_new, size - tile), first_new)
-        scores, indices = (ops.concatenate(pair, axis=1) for pair in zip(best, found, strict=True))
-        scores, places = top_k(scores, k)
-        return scores, ops.take_along_axis(indices, places, axis=1)
-
-    nothing = ops.repeat(zeros, k, axis=1)
-    return ops.fori_loop(0, -(-size // tile), merge, (nothing - float("inf"), ops.cast(nothing, "int32")))
-
-
-def top_k(scores, k):
-    """The `k` largest of each row; of equal ones the first."""
-    if keras.backend.backend() == "torch":  # its own top_k takes equal values in any order
-        places = ops.argsort(-scores, axis=1)[:, :k]
-        return ops.take_along_axis(scores, places, axis=1), ops.cast(places, "int32")
-    scores, places = ops.top_k(scores, k)
-    return scores, ops.cast(places, "int32")
+def cleared(block, used):
+    """Rows with zeros in places that are not used, whatever is there; mostly there is none, and no copy."""
+    return ops.cond(ops.all(used), lambda: block, lambda: ops.where(ops.expand_dims(used, 1), block, 0))
 
 
 def found_distances(queries, gallery, scores, indices, distance):

@@ -33,16 +33,26 @@ class Exact(Index):
     def __init__(self, distance="euclidean", tile=8192, query_tile=1024):
         super().__init__(distance)
         self.tile, self.query_tile = check_count("tile", tile), check_count("query_tile", query_tile)
-        self.gallery = self.active = None
+        self.gallery = self.active = self.half_squares = None
+        self._euclidean = "euclidean" in self.distance
+
+    @property
+    def memory(self):
+        """Bytes that the index holds."""
+        return super().memory + (ops.convert_to_numpy(self.half_squares).nbytes if self._euclidean else 0)
 
     def _build(self, gallery, active):
         self.gallery = gallery
         self.active = None if active is None else ops.convert_to_tensor(active)
+        self.half_squares = ops.sum(ops.square(gallery), axis=1) / 2 if self._euclidean else None
 
     def _update(self, indices, embeddings):
         places = ops.convert_to_tensor(indices[:, None])
         embeddings = ops.cast(ops.convert_to_tensor(embeddings), self.gallery.dtype)
         self.gallery = ops.scatter_update(self.gallery, places, embeddings)
+        if self._euclidean:
+            halves = ops.sum(ops.square(embeddings), axis=1) / 2
+            self.half_squares = ops.scatter_update(self.half_squares, places, halves)
         if self.active is not None:
             self.active = ops.scatter_update(self.active, places, ops.ones(len(indices), "bool"))
 
@@ -55,6 +65,7 @@ class Exact(Index):
             exclude=exclude,
             active=self.active,
             tile=self.tile,
+            half_squares=self.half_squares,
         )
         return Neighbors(*(ops.convert_to_numpy(x) for x in found))
 

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from tfdml.checks import check_count
-from tfdml.search.exact import as_float, check, differences, nearest_first, top_k, unit_rows
+from tfdml.search.best import top_k
+from tfdml.search.exact import as_float, check, differences, nearest_first, unit_rows
 from tfdml.search.neighbors import Neighbors
 
 BLOCK = 256  # rows that are read at a time for each query

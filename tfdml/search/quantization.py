@@ -2,7 +2,8 @@
 
 from keras import ops
 
-from tfdml.search.exact import as_float, best_of_tiles, check, nearest_first, top_k
+from tfdml.search.best import best_of_row, best_of_tiles
+from tfdml.search.exact import as_float, check, nearest_first
 
 
 def asymmetric_distances(queries, codes, rotation, codebooks, *, tile=8192):
@@ -162,7 +163,7 @@ def best_codes(table, codes, k, active, exclude, tile):
         usable = usable[None, :]
         if exclude is not None:
             usable = usable & (places[None, :] != exclude[:, None])
-        scores, found = top_k(ops.where(usable, scores, -float("inf")), min(k, tile))
+        scores, found = best_of_row(ops.where(usable, scores, -float("inf")), min(k, tile))
         return scores, start + found
 
     return best_of_tiles(candidates, size, tile, k, ops.transpose(ops.zeros_like(table[:1])))
