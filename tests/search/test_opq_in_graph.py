@@ -66,6 +66,19 @@ def test_neighbors_are_those_among_the_decoded(case, k, tile):
 
 
 @pytest.mark.backend
+@pytest.mark.parametrize("scale", [1e-18, 1.0, 1e15])
+def test_few_queries_and_many_find_the_same(case, scale):
+    queries, codes, state, _ = case
+    state = {"rotation": state["rotation"], "codebooks": np.float32(scale) * state["codebooks"]}
+    queries = np.float32(scale) * np.concatenate([queries] * 20)
+    many = arrays(quantized_neighbors(queries, codes, **state, k=5))
+    few = arrays(quantized_neighbors(queries[:1], codes, **state, k=5))
+    for row in range(0, 140, 7):
+        np.testing.assert_array_equal(many[1][row], few[1][0])
+        np.testing.assert_allclose(many[0][row], few[0][0], rtol=1e-6)
+
+
+@pytest.mark.backend
 def test_k_is_cut_to_what_there_is(case):
     queries, codes, state, _ = case
     assert quantized_neighbors(queries, codes, **state, k=99).indices.shape == (7, 70)
@@ -113,7 +126,7 @@ def test_compiled_with_an_unknown_number_of_queries(case, jit):
             z, codes, **state, k=5, tile=32
         )
 
-    for size in (7, 4):
+    for size in (7, 4):  # the more by products, where the codes are cut
         found = quantized_neighbors(queries[:size], codes, **state, k=5)
         expected = asymmetric_distances(queries[:size], codes, **state), *found
         for got, want in zip(search(queries[:size]), expected, strict=True):

@@ -13,7 +13,7 @@ from tfdml.ops import (
     soft_class_shares,
 )
 from tfdml.search import OPQ, nearest_neighbors, quantized_neighbors
-from tfdml.search.quantization import decoded_parts
+from tfdml.search.code_scores import decoded_parts
 
 
 class CenterStore:

@@ -3,6 +3,7 @@
 from keras import ops
 
 from tfdml.search.best import best_of_row, best_of_tiles
+from tfdml.search.code_scores import by_look_ups, by_products, decoded_parts, looked_up, tables
 from tfdml.search.exact import as_float, check, nearest_first
 
 
@@ -45,10 +46,11 @@ def asymmetric_distances(queries, codes, rotation, codebooks, *, tile=8192):
 def quantized_neighbors(queries, codes, rotation, codebooks, k, *, active=None, exclude=None, tile=8192):
     """The `k` nearest of quantised embeddings to each query, as `tfdml.search.nearest_neighbors` gives them.
 
-    Codes are compared tile by tile by `tfdml.search.asymmetric_distances`; only the `k` that are found are
-    decoded, for distances to full precision. Gradients flow through those distances. Memory is
-    O(queries · (tile + 256 · bytes + k · dim kept)). It runs in `tf.function`, under XLA, and in a
-    SavedModel.
+    Codes are compared tile by tile: for few queries as by `tfdml.search.asymmetric_distances`; for more than
+    twice the numbers of a codeword they are decoded, and multiplied with the queries. Distances to the `k`
+    that are found are computed to full precision, and gradients flow through them. Memory is
+    O(queries · (tile + 256 · bytes + k · dim kept) + tile · dim kept). It runs in `tf.function`, under XLA,
+    and in a SavedModel.
 
     Args:
         queries: `(queries, dim)`; their number may be unknown.
@@ -87,7 +89,12 @@ def quantized_neighbors(queries, codes, rotation, codebooks, k, *, active=None, 
     if k == 0:
         raise ValueError("Expected codes to hold an item that exclude leaves, received: codes of 1")
     z, rest = rotated(queries, rotation)
-    scores, indices = best_codes(tables(z, codebooks), codes, k, active, exclude, min(tile, size))
+    options = codes, k, active, exclude, min(tile, size)
+    scores, indices = by_number(
+        ops.shape(z)[0] <= 2 * codebooks.shape[2],
+        lambda: best_codes(z, by_look_ups(z, codebooks), *options),
+        lambda: best_codes(z, by_products(z, codebooks), *options),
+    )
     missing = scores == -float("inf")
     found = decoded_parts(ops.take(codes, ops.where(missing, 0, indices), axis=0), codebooks)
     distances = ops.sum(ops.square(z[:, None, :] - found), axis=2) + rest[:, None]
@@ -127,36 +134,20 @@ def rotated(queries, rotation):
     return z, ops.sum(ops.square(queries - ops.matmul(z, ops.transpose(rotation))), axis=1)
 
 
-def tables(z, codebooks):
-    """Squared distances of the parts of rotated queries to codewords: `(bytes · codewords, queries)`."""
-    subspaces, size, width = codebooks.shape
-    # From the middle of the codewords, so that an offset that all share does not use up the digits.
-    middle = ops.mean(codebooks, axis=1, keepdims=True)
-    codewords = codebooks - middle
-    parts = ops.transpose(ops.reshape(z, (-1, subspaces, width)), (1, 2, 0)) - ops.reshape(
-        middle, (subspaces, width, 1)
-    )
-    lengths = ops.sum(ops.square(codewords), axis=2)[:, :, None] + ops.sum(ops.square(parts), axis=1)[:, None]
-    table = ops.maximum(lengths - 2 * ops.matmul(codewords, parts), 0)
-    # A row a codeword: what is looked up is whole rows, of all queries.
-    return ops.reshape(table, (subspaces * size, -1))
+def by_number(few, first, second):
+    """What `first` gives for few queries, and `second` for many; in a graph their number may be unknown."""
+    if isinstance(few, bool):
+        return first() if few else second()
+    return ops.cond(few, first, second)
 
 
-def looked_up(table, codes):
-    """The sums of the entries that codes `(items, bytes)` name: `(items, queries)`."""
-    subspaces = codes.shape[1]
-    size = table.shape[0] // subspaces
-    return sum(ops.take(table, codes[:, i] + i * size, axis=0) for i in range(subspaces))
-
-
-def best_codes(table, codes, k, active, exclude, tile):
-    """The `k` largest of minus the looked-up distances of each query, and where they are."""
+def best_codes(z, scores_of, codes, k, active, exclude, tile):
+    """The `k` largest of the scores of each query, and where they are."""
     size, subspaces = codes.shape
 
     def candidates(start, first_new):
         places = start + ops.arange(tile, dtype="int32")
-        block = ops.slice(codes, (start, 0), (tile, subspaces))
-        scores = -ops.transpose(looked_up(table, block))
+        scores = scores_of(ops.slice(codes, (start, 0), (tile, subspaces)))
         usable = places >= first_new
         if active is not None:
             usable = usable & ops.slice(active, (start,), (tile,))
@@ -166,13 +157,4 @@ def best_codes(table, codes, k, active, exclude, tile):
         scores, found = best_of_row(ops.where(usable, scores, -float("inf")), min(k, tile))
         return scores, start + found
 
-    return best_of_tiles(candidates, size, tile, k, ops.transpose(ops.zeros_like(table[:1])))
-
-
-def decoded_parts(codes, codebooks):
-    """Rotated embeddings `(queries, k, dim kept)` that codes `(queries, k, bytes)` stand for."""
-    subspaces, size, width = codebooks.shape
-    rows = ops.take(
-        ops.reshape(codebooks, (-1, width)), codes + size * ops.arange(subspaces, dtype="int32"), axis=0
-    )
-    return ops.reshape(rows, (-1, *codes.shape[1:-1], subspaces * width))
+    return best_of_tiles(candidates, size, tile, k, ops.zeros_like(z[:, :1]))
