@@ -66,6 +66,11 @@ def run_command(words):
     elif words[:3] == ["python", "-m", "pytest"]:
         paths = [word for word in rest[2:] if word.startswith("tests")]
         assert all((ROOT / path).exists() for path in paths), words
+    elif words[:2] == ["python", "-m"] and words[2].startswith("benchmarks."):
+        # What takes hours has its own tests; here, that there is such a program and such a plan.
+        module = ROOT.joinpath(*words[2].split("."))
+        assert module.with_suffix(".py").is_file() or (module / "__main__.py").is_file(), words
+        assert all((ROOT / word).is_file() for word in rest if word.endswith(".yaml")), words
     elif program in CONSOLE:
         assert set(rest) <= CONSOLE[program], words
     else:

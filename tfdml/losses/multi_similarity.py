@@ -39,7 +39,8 @@ class MultiSimilarityLoss(MetricLoss):
     Example:
 
     >>> labels, embeddings = np.array([0, 0, 1, 1]), np.eye(4)[[0, 1, 2, 2]]
-    >>> round(float(tfdml.losses.MultiSimilarityLoss()(labels, embeddings)), 4)  # only 0 and 1 are apart
+    >>> loss = tfdml.losses.MultiSimilarityLoss(base=0.5)
+    >>> round(float(loss(labels, embeddings)), 4)  # only 0 and 1 are apart
     0.3283
 
     Reference: Wang et al., Multi-Similarity Loss with General Pair Weighting, CVPR 2019.
@@ -88,7 +89,7 @@ def multi_similarity(similarity, positive, negative, alpha=2.0, beta=50.0, base=
     Example:
 
     >>> same = np.eye(2, dtype=bool)
-    >>> value = tfdml.losses.multi_similarity(np.full((2, 2), 0.5), same, ~same, alpha=2, beta=1)
+    >>> value = tfdml.losses.multi_similarity(np.full((2, 2), 0.7), same, ~same, alpha=2, beta=1)
     >>> keras.ops.convert_to_numpy(value).round(4).tolist()  # log(2) / 2 + log(2)
     [1.0397, 1.0397]
     """
