@@ -26,7 +26,7 @@ python -m benchmarks.losses.page
 All sides of a row take turns on the same batch, and the best round counts. A ratio is how many times longer
 the peer takes, by the clock or by processor time, whichever says less for ours. Memory is the peak of a first
 step, the graph included, in multiples of the matrix of the batch in float32. "No fit" is what would take more
-than half of the machine's 24 GB.
+than half of the machine's memory.
 """
 
 
@@ -34,7 +34,11 @@ def page(results):
     """The page, from what the benchmark wrote."""
     rows, versions = results["rows"], results["versions"]
     measured = ", ".join(f"{name} {version}" for name, version in versions.items())
-    parts = [HEAD, f"Measured: {measured}; {results['threads']} threads.\n"]
+    parts = [
+        HEAD,
+        f"Measured: {measured}; {results['threads']} threads, "
+        f"up to {results['limit'] / 1e9:.1f} GB a step.\n",
+    ]
     parts += ["## Aims\n", *_table(["Aim", "Found", ""], map(_verdict, results["floors"]))]
     parts += ["\n## Time\n", "How many times longer the peer takes, plain and with XLA.\n"]
     parts += _table(["", "Peer", *(f"{n:,}" for n in TIMED)], _times(rows))

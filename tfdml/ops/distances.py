@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from tfdml.ops.safe import at_least_float32, l2_normalize, machine_epsilon
+from tfdml.ops.safe import at_least_float32, l2_normalize, machine_epsilon, safe_sqrt
 
 
 def squared_euclidean(queries, keys):
@@ -16,9 +16,7 @@ def squared_euclidean(queries, keys):
 
 def euclidean(queries, keys):
     """Euclidean distances `(queries, keys)`; the gradient is 0 where two points coincide."""
-    squared, apart = _expanded_square(queries, keys)
-    # Both branches of `where` are differentiated: sqrt must never see the zero.
-    return ops.where(apart, ops.sqrt(ops.where(apart, squared, 1)), 0)
+    return safe_sqrt(*_expanded_square(queries, keys))
 
 
 def _expanded_square(queries, keys):

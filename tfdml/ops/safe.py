@@ -16,8 +16,13 @@ def machine_epsilon(x):
     return float(np.finfo(keras.backend.standardize_dtype(x.dtype)).eps)
 
 
-def safe_sqrt(x):
+def safe_sqrt(x, above=None):
     """Square root of what is above 0, and 0 elsewhere, with a gradient of 0 there.
+
+    Args:
+        x: Tensor of any shape.
+        above: Boolean mask of the same shape, if it is known already where `x` counts as above 0; `x` must
+            be above 0 there. Defaults to `None`: it is found here.
 
     Example:
 
@@ -25,7 +30,7 @@ def safe_sqrt(x):
     [2.0, 0.0, 0.0]
     """
     x = ops.convert_to_tensor(x)
-    above = x > 0
+    above = x > 0 if above is None else above
     # Both branches of `where` are differentiated: sqrt must never see the zero.
     return ops.where(above, ops.sqrt(ops.where(above, x, 1)), 0)
 

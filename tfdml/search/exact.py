@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from tfdml.checks import check_count
+from tfdml.ops import safe_sqrt
 from tfdml.search.best import best_of_row, best_of_tiles, top_k
 from tfdml.search.neighbors import Neighbors
 
@@ -119,7 +120,7 @@ def unit_rows(x):
 def offsets_of(half_squares, gallery, tile):
     """A function of a block of the gallery, and of where it starts, that gives `|g|²/2` of its items."""
     if half_squares is None:
-        return lambda block, start: ops.sum(ops.square(block), axis=1) / 2
+        return lambda block, start: halved_squares(block)
     if tuple(half_squares.shape) != (gallery.shape[0],):
         raise ValueError(
             f"Expected half_squares to be of shape ({gallery.shape[0]},), received: "
@@ -127,6 +128,11 @@ def offsets_of(half_squares, gallery, tile):
         )
     given = ops.reshape(ops.cast(half_squares, gallery.dtype), half_squares.shape)
     return lambda block, start: ops.slice(given, (start,), (tile,))
+
+
+def halved_squares(rows):
+    """`|g|²/2` of each row."""
+    return ops.sum(ops.square(rows), axis=1) / 2
 
 
 def best_scores(queries, gallery, k, offsets, active, tile):
@@ -166,10 +172,7 @@ def found_distances(queries, gallery, scores, indices, distance):
 def differences(queries, found, distance):
     """Euclidean distances `(queries, k)` to what each found, `(queries, k, dim)`, squared if so asked."""
     distances = ops.sum(ops.square(queries[:, None, :] - found), axis=2)
-    if distance == "squared_euclidean":
-        return distances
-    apart = distances > 0
-    return ops.where(apart, ops.sqrt(ops.where(apart, distances, 1)), 0)
+    return distances if distance == "squared_euclidean" else safe_sqrt(distances)
 
 
 def nearest_first(distances, indices, size):

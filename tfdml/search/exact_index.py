@@ -4,7 +4,7 @@ import numpy as np
 from keras import ops
 
 from tfdml.checks import check_count
-from tfdml.search.exact import nearest_neighbors
+from tfdml.search.exact import halved_squares, nearest_neighbors
 from tfdml.search.files import expect_array
 from tfdml.search.index import Index
 from tfdml.search.neighbors import Neighbors
@@ -44,14 +44,14 @@ class Exact(Index):
     def _build(self, gallery, active):
         self.gallery = gallery
         self.active = None if active is None else ops.convert_to_tensor(active)
-        self.half_squares = ops.sum(ops.square(gallery), axis=1) / 2 if self._euclidean else None
+        self.half_squares = halved_squares(gallery) if self._euclidean else None
 
     def _update(self, indices, embeddings):
         places = ops.convert_to_tensor(indices[:, None])
         embeddings = ops.cast(ops.convert_to_tensor(embeddings), self.gallery.dtype)
         self.gallery = ops.scatter_update(self.gallery, places, embeddings)
         if self._euclidean:
-            halves = ops.sum(ops.square(embeddings), axis=1) / 2
+            halves = halved_squares(embeddings)
             self.half_squares = ops.scatter_update(self.half_squares, places, halves)
         if self.active is not None:
             self.active = ops.scatter_update(self.active, places, ops.ones(len(indices), "bool"))

@@ -1,14 +1,13 @@
 """The run of an ingestion, which each image set fills with what is its own."""
 
 import os
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from tfdml.data.archives import unpack
 from tfdml.data.image_file import SUFFIXES
 from tfdml.data.ingestion.building import Building
+from tfdml.data.ingestion.locking import alone
 from tfdml.data.ingestion.picturing import Picturing
 from tfdml.data.ingestion.report import check_place, check_published, is_of, report_path, write_report
 from tfdml.data.ingestion.selection import select
@@ -232,7 +231,9 @@ class DatasetIngestion:
         for file in self.info.files:
             self.download(file.name)
         self._is_made()  # may raise: before there is anything beside it
-        with self._alone():
+        # What is unpacked has a lock of its own; without archives nothing is.
+        locks = [self.downloads / ".ingesting.lock", self.lock] if self.info.files else [self.lock]
+        with alone(locks, f"Another process ingests {self.info.name}: waiting for it.", self.note):
             if self._is_made():
                 self.note(f"{self.out} is there already.")
             else:
@@ -286,18 +287,3 @@ class DatasetIngestion:
             self.note(f"{len(skipped)} of {total} pictures were skipped: {self.report} names them.")
         write_report(self.report, work / "report", selection, skipped, self._identity)
         building.finish()
-
-    @contextmanager
-    def _alone(self):
-        """While this is held, no other process makes `out`, or uses the same unpacked files."""
-        paths = [self.downloads / ".ingesting.lock"] if self.info.files else []
-        with ExitStack() as held:
-            for path in (*paths, self.lock):
-                lock = FileLock(path)
-                try:
-                    lock.acquire(timeout=0)
-                except Timeout:
-                    self.note(f"Another process ingests {self.info.name}: waiting for it.")
-                    lock.acquire()
-                held.callback(lock.release)
-            yield
