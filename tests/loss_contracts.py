@@ -44,6 +44,15 @@ wrong_labels = pytest.mark.parametrize(
     ],
 )
 
+# Batches that every loss on embeddings has to bear; each contract has others beside them.
+DEGENERATE = [
+    pytest.param(np.zeros(8, int), np.eye(8), id="one class"),
+    pytest.param(np.arange(8), np.eye(8), id="all distinct"),
+    pytest.param(np.zeros(1, int), np.ones((1, 4)), id="one sample"),
+    pytest.param(np.arange(8) // 2, np.ones((8, 4)), id="identical"),
+    pytest.param(np.arange(8) // 2, np.zeros((8, 4)), id="zero"),
+]
+
 
 def each(classes):
     """A parametrisation by `make`."""

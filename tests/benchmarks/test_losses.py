@@ -20,13 +20,14 @@ def row(loss, batch, **sides):
     return {"loss": loss, "batch": batch, "matrix": 4 * batch**2, **sides}
 
 
-def test_it_measures_writes_and_prints_a_table(tmp_path, capsys):
+def test_it_measures_writes_and_prints_a_table(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("benchmarks.losses.__main__.SLOW", float("inf"))  # however slow the machine
     out = tmp_path / "losses.json"
     arguments = ["--loss", "contrastive", "--batch", "128", "--kind", "plain", "--rounds", "2"]
     assert main([*arguments, "--out", str(out)]) == 0
     (found,) = json.loads(out.read_text())["rows"]
     assert (found["loss"], found["batch"]) == ("contrastive", 128)
-    assert found["plain"]["seconds"] > 0 and found["plain"]["rounds"] in (1, 2)  # one if a step is slow
+    assert found["plain"]["seconds"] > 0 and found["plain"]["rounds"] == 2
     assert found["plain"]["value"] == pytest.approx(0.7518, abs=1e-4)
     assert "contrastive " in capsys.readouterr().out
 

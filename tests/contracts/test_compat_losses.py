@@ -6,6 +6,7 @@ import pytest
 from keras import ops
 from loss_contracts import (
     ADDONS,
+    DEGENERATE,
     below,
     check_compiles_to_the_same_numbers,
     check_configuration,
@@ -68,11 +69,7 @@ def test_survives_its_configuration(make):
 @pytest.mark.parametrize(
     "labels, z",
     [
-        pytest.param(np.zeros(8, int), np.eye(8), id="one class"),
-        pytest.param(np.arange(8), np.eye(8), id="all distinct"),
-        pytest.param(np.zeros(1, int), np.ones((1, 4)), id="one sample"),
-        pytest.param(np.arange(8) // 2, np.ones((8, 4)), id="identical"),
-        pytest.param(np.arange(8) // 2, np.zeros((8, 4)), id="zero"),
+        *DEGENERATE,
         pytest.param(np.arange(8) // 2, 1e2 * np.eye(8), id="huge"),
     ],
 )

@@ -5,6 +5,7 @@ import numpy as np
 import oracles_classifiers as oracles
 import pytest
 from keras import ops
+from nngk_layers import CENTERS, LABELS, QUERIES, classifier
 from oracles import value_and_gradient
 
 import tfdml
@@ -13,18 +14,6 @@ from tfdml.layers import NNGKClassifier
 as_numpy = ops.convert_to_numpy
 tensorflow_only = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="needs TensorFlow")
 every_mode = pytest.mark.parametrize("mode", ["tied", "fixed", "loose"])
-RNG = np.random.default_rng(0)
-CENTERS, LABELS = RNG.normal(size=(12, 3)).astype("float32"), np.arange(12) % 3
-QUERIES = RNG.normal(size=(5, 3)).astype("float32")
-
-
-def classifier(stored=CENTERS, labels=LABELS, log_weights=None, num_classes=3, capacity=15, **arguments):
-    layer = NNGKClassifier(num_classes, capacity=capacity, **{"neighbors": 5, "bandwidth": 0.8} | arguments)
-    layer.build((None, np.shape(stored)[1]))
-    layer.set_centers(stored, labels)
-    if log_weights is not None:
-        layer.write(np.arange(len(log_weights)), log_weights=log_weights)
-    return layer
 
 
 def slowly(queries=QUERIES, own=None, **arguments):
@@ -258,42 +247,6 @@ def test_the_median_bandwidth_is_a_third_of_that_of_neighbours():
     for each in layer, learned:
         each.set_centers(3 * CENTERS, LABELS)
     assert float(layer.log_bandwidth) == pytest.approx(float(learned.log_bandwidth) + np.log(3), rel=1e-5)
-
-
-@pytest.mark.backend
-def test_explains_who_voted():
-    layer = classifier(log_weights=np.random.default_rng(1).normal(size=12))
-    votes = layer.explain(QUERIES)
-    for z, indices, labels, distances in zip(
-        QUERIES, votes.indices, votes.labels, votes.distances, strict=True
-    ):
-        found = oracles.neighbors(z, CENTERS, 5)
-        assert indices.tolist() == [slot for _, slot in found]
-        np.testing.assert_allclose(distances, np.sqrt([d for d, _ in found]), rtol=1e-5)
-        np.testing.assert_array_equal(labels, LABELS[indices])
-    np.testing.assert_allclose(votes.shares.sum(axis=1), 1, atol=1e-6)
-    by_class = [
-        [row[labels == y].sum() for y in range(3)] for row, labels in zip(*votes[2:0:-1], strict=True)
-    ]
-    np.testing.assert_allclose(by_class, as_numpy(layer(QUERIES)), atol=1e-5)
-    few = classifier(CENTERS[:3], LABELS[:3]).explain(QUERIES)
-    assert (few.indices[:, 3:] == -1).all() and (few.labels[:, 3:] == -1).all()
-    assert (few.shares[:, 3:] == 0).all() and np.isinf(few.distances[:, 3:]).all()
-
-
-@pytest.mark.backend
-def test_confidence_is_low_far_from_everything():
-    rng = np.random.default_rng(3)
-    spread = np.repeat(rng.normal(size=(3, 8)) * 3, 40, axis=0)
-    train, near = (spread + rng.normal(size=spread.shape) for _ in range(2))
-    layer = classifier(train.astype("float32"), np.repeat(np.arange(3), 40), capacity=120, bandwidth="median")
-    probability, confidence = (as_numpy(f(near)) for f in (layer, layer.confidence))
-    assert (confidence <= probability.max(axis=1) + 1e-6).all()
-    assert np.median(confidence / probability.max(axis=1)) > 0.9
-    for far in near + 30, near * 100, np.full((1, 8), 1e20):
-        assert as_numpy(layer.confidence(far)).max() < 1e-3 < as_numpy(layer(far)).max()
-    nearest = [oracles.neighbors(z, train, 1, own=i)[0][0] for i, z in enumerate(train)]
-    assert float(layer.usual_square) == pytest.approx(np.quantile(nearest, 0.95), rel=1e-4)
 
 
 @tensorflow_only

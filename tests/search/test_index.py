@@ -8,7 +8,6 @@ import re
 import sys
 import zipfile
 
-import faiss
 import numpy as np
 import pytest
 
@@ -25,6 +24,7 @@ MAKERS = {
 }
 if sys.platform != "linux":  # nowhere else is there a ScaNN
     del MAKERS["scann"]
+pytestmark = pytest.mark.usefixtures("one_thread")
 every = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 every_distance = pytest.mark.parametrize("distance", DISTANCES)
 
@@ -33,15 +33,6 @@ def clustered(size=600, dim=6, seed=0):
     rng = np.random.default_rng(seed)
     centers = rng.normal(size=(12, dim))
     return (centers[rng.integers(0, 12, size)] + 0.3 * rng.normal(size=(size, dim))).astype("float32")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Threads of FAISS would wait for those of other processes, actively."""
-    before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)
-    yield
-    faiss.omp_set_num_threads(before)
 
 
 @functools.cache

@@ -9,7 +9,6 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-import faiss
 import keras
 import numpy as np
 import pytest
@@ -20,16 +19,8 @@ from tfdml.layers import NNGKClassifier
 KINDS = {kind: functools.partial(search.FAISS, kind) for kind in ("ivf", "fast_scan", "hnsw")}
 if sys.platform == "linux":
     KINDS["scann"] = search.ScaNN
+pytestmark = pytest.mark.usefixtures("one_thread")
 every = pytest.mark.parametrize("make", KINDS.values(), ids=KINDS)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Threads of FAISS would wait for those of other processes, actively."""
-    before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)
-    yield
-    faiss.omp_set_num_threads(before)
 
 
 @functools.cache
@@ -159,8 +150,6 @@ def test_a_library_that_is_missing_is_named_with_its_extra(make, library, extra,
 
 @pytest.mark.parametrize("make", list(KINDS.values())[1::2], ids=list(KINDS)[1::2])
 def test_a_model_trains_with_its_neighbours(make):
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("trained with TensorFlow")
     from tfdml.callbacks import CenterRefresh
 
     x, _ = clustered(1200, 8, 6)
