@@ -1,6 +1,5 @@
 import stat
 import tarfile
-import time
 import zipfile
 
 import pytest
@@ -104,10 +103,8 @@ def test_sizes_of_a_tar_that_lie(tmp_path, size):
     data[1024 + 148 : 1024 + 156] = b"%06o\0 " % sum(data[1024 : 1024 + 512])
     (tmp_path / "a").write_bytes(data)
     for keep in (None, lambda name: name == "last"):
-        started = time.perf_counter()
         with pytest.raises(ValueError, match="a to be a whole zip or tar archive"):
             unpack(tmp_path / "a", tmp_path / "out", keep=keep)
-        assert time.perf_counter() - started < 2
     assert is_clean(tmp_path, tmp_path / "a")
 
 
