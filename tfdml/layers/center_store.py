@@ -98,33 +98,19 @@ class CenterStore:
 
     def find(self, embeddings, exclude=None):
         """Squared distances, slots and a mask of those that exist, each `(batch, neighbors)`."""
-        options = {"active": self.active, "tile": self.tile}
-        if self.capacity > 1:  # else the search would have nothing left to find
-            options["exclude"] = exclude
-        if self.compression is None:
-            distances, indices = nearest_neighbors(
-                embeddings,
-                self.centers,
-                self.neighbors,
-                distance="squared_euclidean",
-                half_squares=None if self.trains_centers else self.half_squares,
-                **options,
-            )
-        else:
-            distances, indices = quantized_neighbors(
-                embeddings, self.codes, self.rotation, self.codebooks, self.neighbors, **options
-            )
-        valid = indices >= 0
-        if exclude is not None and self.capacity == 1:
-            valid = valid & (indices != ops.cast(exclude, "int32")[:, None])
-        return ops.where(valid, distances, 0), ops.where(valid, indices, 0), valid
+        held = {name: getattr(self, name) for name in self.held}
+        return found_among(held, self.active, embeddings, self.neighbors, exclude, self.tile)
+
+    @property
+    def held(self):
+        """Names of the variables that centers are found in."""
+        if self.compression is not None:
+            return "codes", "rotation", "codebooks"
+        return ("centers",) if self.trains_centers else ("centers", "half_squares")
 
     def at(self, slots):
         """The centers in some slots, `(..., dim)`."""
-        if self.compression is None:
-            return ops.take(self.centers, slots, axis=0)
-        codes = ops.cast(ops.take(self.codes, slots, axis=0), "int32")
-        return ops.matmul(decoded_parts(codes, self.codebooks), ops.transpose(self.rotation))
+        return held_at({name: getattr(self, name) for name in self.held}, slots)
 
     def encoded(self, embeddings, fit=False):
         """What variable is to hold of embeddings, by its name; with `fit` the codebooks are made for them."""
@@ -171,6 +157,31 @@ class CenterStore:
             "tile": self.tile,
             "compression": self.compression and dict(self.compression),
         }
+
+
+def found_among(held, active, embeddings, neighbors, exclude, tile):
+    """What `find` gives, of what the variables of a layer hold, `{name: tensor}`, and the mask of its slots."""
+    options, capacity = {"active": active, "tile": tile}, active.shape[0]
+    if capacity > 1:  # else the search would have nothing left to find
+        options["exclude"] = exclude
+    if "codes" in held:
+        coded = held["codes"], held["rotation"], held["codebooks"]
+        distances, indices = quantized_neighbors(embeddings, *coded, neighbors, **options)
+    else:
+        options |= {"distance": "squared_euclidean", "half_squares": held.get("half_squares")}
+        distances, indices = nearest_neighbors(embeddings, held["centers"], neighbors, **options)
+    valid = indices >= 0
+    if exclude is not None and capacity == 1:
+        valid = valid & (indices != ops.cast(exclude, "int32")[:, None])
+    return ops.where(valid, distances, 0), ops.where(valid, indices, 0), valid
+
+
+def held_at(held, slots):
+    """The centers in some slots of what the variables of a layer hold, `(..., dim)`."""
+    if "codes" not in held:
+        return ops.take(held["centers"], slots, axis=0)
+    codes = ops.cast(ops.take(held["codes"], slots, axis=0), "int32")
+    return ops.matmul(decoded_parts(codes, held["codebooks"]), ops.transpose(held["rotation"]))
 
 
 def padded(codebooks):

@@ -9,6 +9,7 @@ from tfdml.ops.distances import (
     pairwise_distances,
     squared_euclidean,
 )
+from tfdml.ops.influences import as_distributions, influence, project_to_simplex
 from tfdml.ops.log_sum_exp import log_sum_exp
 from tfdml.ops.mining import drawn, informative_pairs, inverse_density, nearest_of, normalized_weights
 from tfdml.ops.pairs import gather_rows, mark_unused, pair_masks, scatter_rows, used_labels
@@ -26,6 +27,7 @@ from tfdml.ops.votes import (
 )
 
 __all__ = [
+    "as_distributions",
     "at_least_float32",
     "by_tiles",
     "by_turns",
@@ -39,6 +41,7 @@ __all__ = [
     "euclidean",
     "gather_rows",
     "hinge_sums",
+    "influence",
     "informative_pairs",
     "inverse_density",
     "l2_normalize",
@@ -49,6 +52,7 @@ __all__ = [
     "normalized_weights",
     "pair_masks",
     "pairwise_distances",
+    "project_to_simplex",
     "safe_norm",
     "safe_sqrt",
     "scatter_rows",
