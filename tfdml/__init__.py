@@ -6,7 +6,7 @@ from tfdml import callbacks, layers, losses, metrics, models, ops, search
 from tfdml.version import __version__
 
 # These read pictures, draw figures or write files, or are for a few: they are imported when first used.
-_LATE = ("compat", "data", "experiment", "explain")
+_LATE = ("compat", "continual", "data", "experiment", "explain")
 
 __all__ = [
     "__version__",
