@@ -2,6 +2,7 @@
 
 from tfdml.continual.buffers import ClassBalanced, Reservoir
 from tfdml.continual.catalog import load_scenario
+from tfdml.continual.centers import add_centers, drop_centers, influence
 from tfdml.continual.class_means import ClassMeans, NearestClassMean
 from tfdml.continual.conceptors import Conceptors, conceptor
 from tfdml.continual.drifting import drift
@@ -42,9 +43,12 @@ __all__ = [
     "SynapticIntelligence",
     "Task",
     "TaskSoftmax",
+    "add_centers",
     "conceptor",
     "diagonal_fisher",
     "drift",
+    "drop_centers",
+    "influence",
     "joined",
     "load_scenario",
     "plot_accuracy",

@@ -1,5 +1,7 @@
 """The impostor network in tasks: every sample becomes a center, and none leaves."""
 
+import warnings
+
 import numpy as np
 
 from tfdml.callbacks.center_embedding import CenterEmbedding
@@ -93,11 +95,13 @@ class Impostors(Strategy):
         stored, classes = self.layer.stored()[old], self._classes(old)
         if classes.ndim == 2:
             labels = np.eye(self.layer.num_classes, dtype="float32")[labels]
-        self.layer.set_centers(
-            np.concatenate([stored, embeddings]),
-            np.concatenate([classes, labels]),
-            np.concatenate([old, slots]),
-        )
+        with warnings.catch_warnings():  # that classes to come have no center yet
+            warnings.filterwarnings("ignore", ".* has no center of", UserWarning)
+            self.layer.set_centers(
+                np.concatenate([stored, embeddings]),
+                np.concatenate([classes, labels]),
+                np.concatenate([old, slots]),
+            )
 
     def _classes(self, slots):
         return self.layer.array("targets" if self.layer.soft_targets else "labels")[slots]

@@ -43,7 +43,7 @@ class Part:
                 raise ValueError(
                     f"Expected samples to be an ImageSet or (x, labels), received: {type(samples)}"
                 ) from None
-            x = np.asarray(x)
+            x = np.atleast_1d(x)
         labels = np.asarray(labels)
         if labels.ndim != 1 or len(labels) != len(x) or not np.issubdtype(labels.dtype, np.integer):
             raise ValueError(

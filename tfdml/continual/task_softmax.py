@@ -62,8 +62,8 @@ class TaskSoftmax(keras.layers.Layer):
             return logits
         return ops.where(of_task, ops.softmax(logits), 0)
 
-    def compute_output_shape(self, input_shape, task_shape=None):
-        return input_shape
+    def compute_output_shape(self, inputs_shape, task_shape=None):
+        return inputs_shape
 
     def get_config(self):
         return {
