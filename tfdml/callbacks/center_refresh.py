@@ -5,6 +5,8 @@ import numpy as np
 
 from tfdml.callbacks.center_embedding import CenterEmbedding
 from tfdml.checks import check_count
+from tfdml.layers.center_checks import check_slots
+from tfdml.layers.center_draft import CenterDraft
 from tfdml.layers.centers import Centers
 from tfdml.layers.classifier_parts import only_classifier
 
@@ -32,6 +34,9 @@ class CenterRefresh(keras.callbacks.Callback):
         every: Integer from 1: epochs from one refresh to the next; or `None`: only once. Defaults to `1`.
         layer: The classifier. Defaults to `None`: the only one of the model.
         on_train_begin: Whether centers are stored before the first epoch. Defaults to `True`.
+        only_stored: Whether a classifier that has centers keeps to these: samples that have none, or whose
+            center was dropped, get none, and centers of which the data set has no sample stay as they are.
+            `ContinualCenters` needs it. Defaults to `False`: the samples of the data set are the centers.
 
     Example:
 
@@ -51,13 +56,14 @@ class CenterRefresh(keras.callbacks.Callback):
         Kernels, ICIP 2018.
     """
 
-    def __init__(self, dataset, every=1, layer=None, on_train_begin=True):
+    def __init__(self, dataset, every=1, layer=None, on_train_begin=True, only_stored=False):
         super().__init__()
         if every is not None:
             every = check_count("every", every)
         if layer is not None and not isinstance(layer, Centers):
             raise ValueError(f"Expected layer to be a classifier by neighbours, received: {layer!r}")
         self.dataset, self.every, self.layer, self.at_start = dataset, every, layer, bool(on_train_begin)
+        self.only_stored = bool(only_stored)
         # As plain numbers among the attributes, which `tfdml.callbacks.Backup` saves.
         self.center_drift = self.neighbors_changed = 0.0
         self._embed = self._stored_at = None
@@ -95,12 +101,26 @@ class CenterRefresh(keras.callbacks.Callback):
             chosen, was_active = layer.sample(), layer.array("active")
             old = np.array(keras.ops.convert_to_numpy(layer.at(chosen)))
             targets = layer.array("targets") if layer.soft_targets else None
-            layer.set_centers(embeddings, labels, index)
+            if stored and self.only_stored:
+                self._renew(embeddings, index)
+            else:
+                layer.set_centers(embeddings, labels, index)
             self._note_drift(old, chosen)
             both = np.flatnonzero(layer.array("active") & was_active)
             if targets is not None and len(both):  # what they have become stays with their samples
                 layer.set_targets(both, targets[both])
         self.neighbors_changed = changed(before, self._found(fresh=True))
+
+    def _renew(self, embeddings, index):
+        """Stores the embeddings of those samples alone that have a center."""
+        layer, draft = self.layer, CenterDraft(self.layer)
+        slots = check_slots(index, layer.capacity, len(embeddings))
+        stored = draft.active[slots]
+        draft.store(slots[stored], embeddings[stored])
+        draft.commit()
+        layer.on_change(slots[:0])
+        if getattr(layer, "search", None) is not None:  # samples without a center have neighbours too
+            layer.renew_table(embeddings, slots)
 
     def _note_drift(self, old, chosen):
         kept = self.layer.array("active")[chosen]

@@ -160,7 +160,7 @@ class CenterStore:
 
 
 def found_among(held, active, embeddings, neighbors, exclude, tile):
-    """What `find` gives, of what the variables of a layer hold, `{name: tensor}`, and the mask of its slots."""
+    """What `find` gives, of what the variables of a layer hold, by their names, and the mask of its slots."""
     options, capacity = {"active": active, "tile": tile}, active.shape[0]
     if capacity > 1:  # else the search would have nothing left to find
         options["exclude"] = exclude

@@ -16,11 +16,12 @@ def influence(log_kernel, log_kernels, valid, target, predictions, epsilon=0.0):
     """Change of predicted distributions by a center that is given some weight, per weight.
 
     With `epsilon=0` it is the derivative: how a prediction begins to change as a center appears. Else it is
-    the difference, divided by `epsilon`: with `epsilon=1` what the whole center adds to a prediction, exactly.
+    the difference, divided by `epsilon`: with `epsilon=1` what the whole center adds to a prediction,
+    exactly.
 
     Args:
-        log_kernel: `(points,)`: logarithm of the kernel of the center at each point, times the weight that the
-            center has or will have: `log_gaussian(d²) + ω`.
+        log_kernel: `(points,)`: logarithm of the kernel of the center at each point, times the weight that
+            the center has or will have: `log_gaussian(d²) + ω`.
         log_kernels: `(points, neighbors)`: the same of the other centers in the neighbourhood of each point.
         valid: Boolean mask, the same shape.
         target: `(classes,)`: distribution of the center; or one for each point, `(points, classes)`.
@@ -40,15 +41,15 @@ def influence(log_kernel, log_kernels, valid, target, predictions, epsilon=0.0):
     >>> keras.ops.convert_to_numpy(change).round(3).tolist()
     [[-0.333, 0.333]]
     """
-    log_kernel, log_kernels = at_least_float32(log_kernel), at_least_float32(log_kernels)
+    log_kernels = at_least_float32(log_kernels)
+    log_kernel = ops.cast(log_kernel, log_kernels.dtype)
     valid = ops.convert_to_tensor(valid)
     some = ops.any(valid, axis=1)
     total = ops.where(some, log_sum_exp(log_kernels, valid), log_kernel)
     if epsilon:
         total = ops.logaddexp(total, log_kernel + math.log(epsilon))
     ratio = ops.where(some, ops.exp(ops.minimum(log_kernel - total, LARGEST)), 0)
-    predictions = ops.cast(at_least_float32(predictions), ratio.dtype)
-    return ratio[:, None] * (ops.cast(target, ratio.dtype) - predictions)
+    return ratio[:, None] * (ops.cast(target, ratio.dtype) - ops.cast(predictions, ratio.dtype))
 
 
 def project_to_simplex(x):
@@ -66,7 +67,8 @@ def project_to_simplex(x):
     >>> keras.ops.convert_to_numpy(tfdml.ops.project_to_simplex([[1.2, -0.2, 0.0]])).tolist()
     [[1.0, 0.0, 0.0]]
 
-    Reference: Duchi et al., Efficient Projections onto the l1-Ball for Learning in High Dimensions, ICML 2008.
+    Reference: Duchi et al., Efficient Projections onto the l1-Ball for Learning in High Dimensions, ICML
+        2008.
     """
     x = at_least_float32(x)
     x = x - ops.max(x, axis=1, keepdims=True)  # the same answer, and no digits lost to a common offset

@@ -104,7 +104,7 @@ def soft_class_shares(shares, targets):
     >>> keras.ops.convert_to_numpy(tfdml.ops.soft_class_shares(np.array([[0.6, 0.4]]), targets)).tolist()
     [[0.8, 0.2]]
     """
-    return ops.sum(shares[:, :, None] * targets, axis=1)
+    return ops.sum(shares[:, :, None] * ops.cast(targets, shares.dtype), axis=1)
 
 
 def soft_class_logits(logits, valid, targets):
@@ -119,6 +119,7 @@ def soft_class_logits(logits, valid, targets):
         neighbour has anything, 1e-10 of the whole vote.
     """
     logits = at_least_float32(logits)
+    targets = ops.cast(targets, logits.dtype)
     counts = valid[:, :, None] & (targets > 0)
     terms = logits[:, :, None] + ops.log(ops.where(counts, targets, 1))
     largest = ops.stop_gradient(ops.max(ops.where(counts, terms, EMPTY), axis=1, keepdims=True))
