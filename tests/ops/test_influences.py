@@ -72,7 +72,7 @@ def test_a_point_without_neighbours_is_not_influenced():
 
 def nearest_distribution(row):
     """By bisection for the level that leaves the sum 1."""
-    low, high = row.min() - 1, row.max()
+    row, low, high = row - row.max(), -1.0, 0.0
     for _ in range(100):
         level = (low + high) / 2
         low, high = (level, high) if np.maximum(row - level, 0).sum() > 1 else (low, level)

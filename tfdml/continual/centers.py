@@ -52,8 +52,9 @@ def influence(layer, embeddings, index=None, center=None, target=None, epsilon=0
     >>> layer = tfdml.layers.NNGKClassifier(num_classes=2, capacity=4, bandwidth=1.0)
     >>> layer.build((None, 1))
     >>> layer.set_centers(np.array([[0.0], [1.0], [2.0]]), np.array([0, 0, 1]))
-    >>> keras.ops.convert_to_numpy(tfdml.continual.influence(layer, [[1.0]], index=2)).round(2).tolist()
-    [[-0.38, 0.38]]
+    >>> change = tfdml.continual.influence(layer, [[1.0]], index=2)
+    >>> print(keras.ops.convert_to_numpy(change).round(2))
+    [[-0.38  0.38]]
 
     Reference: the review of nearest-neighbour Gaussian kernels, equations 10 to 13.
     """
