@@ -6,7 +6,17 @@ import pytest
 from continual.small import blobs, scenario
 
 from tfdml import layers
-from tfdml.continual import ClassMeans, Impostors, NearestClassMean, TaskSoftmax, run, split_classes
+from tfdml.continual import (
+    ClassMeans,
+    GrowingImpostors,
+    Impostors,
+    NearestClassMean,
+    Part,
+    TaskSoftmax,
+    run,
+    split_classes,
+)
+from tfdml.continual.growing import in_turns
 
 MASK = [[True, True, False, False], [False, False, True, False], [True, False, False, True]]
 
@@ -124,3 +134,21 @@ def test_a_classifier_without_room_is_refused():
     model, classify, *_ = impostors(tasks, capacity=5)
     with pytest.raises(ValueError, match=f"Expected the classifier to have a capacity of {tasks.capacity}"):
         run(tasks, model, Impostors(), classify=classify)
+
+
+@pytest.mark.parametrize("redistribute", [True, False])
+def test_a_share_of_the_samples_become_centers(redistribute):
+    tasks = split_classes(blobs(), 2, test=0.3)
+    model, classify, _, layer = impostors(tasks, soft_targets=redistribute)
+    strategy = GrowingImpostors(0.5, 0.1, 0.2, every=2, fine_tune_epochs=1, redistribute=redistribute)
+    result = run(tasks, model, strategy, classify=classify, epochs=3)
+    sizes = [len(task.train) for task in tasks.tasks]
+    assert strategy.centers == sum(round(0.5 * n) - round(0.1 * n) + round(0.2 * n) for n in sizes)
+    assert result.summary()["average"] > 0.8
+    counts = np.bincount(layer.array("labels")[layer.array("active")]) if not redistribute else [5]
+    assert min(counts) >= 5  # of each class, also of those that came later
+
+
+def test_the_first_samples_of_a_part_in_turns_are_of_all_classes():
+    part = in_turns(Part.of((np.arange(9), np.array([2, 2, 2, 2, 2, 0, 0, 1, 1]))))
+    assert part.labels.tolist() == [0, 1, 2, 0, 1, 2, 2, 2, 2] and part.x.tolist()[:3] == [5, 7, 0]

@@ -10,6 +10,7 @@ from tfdml.continual.ewc import EWC
 from tfdml.continual.fisher import diagonal_fisher
 from tfdml.continual.gem import GEM
 from tfdml.continual.gradient_projection import project_gradient
+from tfdml.continual.growing import GrowingImpostors
 from tfdml.continual.impostors import Impostors
 from tfdml.continual.joint import JointTraining
 from tfdml.continual.metrics import summary
@@ -31,6 +32,7 @@ __all__ = [
     "ClassMeans",
     "Conceptors",
     "FineTuning",
+    "GrowingImpostors",
     "Impostors",
     "JointTraining",
     "NearestClassMean",

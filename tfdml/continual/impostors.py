@@ -1,5 +1,6 @@
 """The impostor network in tasks: every sample becomes a center, and none leaves."""
 
+import contextlib
 import warnings
 
 import numpy as np
@@ -52,21 +53,12 @@ class Impostors(Strategy):
 
     def start(self, model, scenario):
         super().start(model, scenario)
-        self.layer = only_classifier(model)
-        if self.layer.capacity < scenario.capacity:
-            raise ValueError(
-                f"Expected the classifier to have a capacity of {scenario.capacity} at least, the training "
-                f"samples, received: {self.layer.capacity}"
-            )
+        self.layer = check_room(only_classifier(model), scenario)
         self.tied = getattr(self.layer, "center_mode", "tied") == "tied"
 
     def begin_task(self, task):
         super().begin_task(task)
-        part = task.train
-        inputs = part.inputs()
-        batches = [slice(start, start + BATCH) for start in range(0, len(part), BATCH)]
-        dataset = [({n: x[b] for n, x in inputs.items()}, part.labels[b]) for b in batches]
-        self.embed = CenterEmbedding(self.model, self.layer, dataset)
+        self.embed = CenterEmbedding(self.model, self.layer, batches_of(task.train))
         self.store(first=True)
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -95,8 +87,7 @@ class Impostors(Strategy):
         stored, classes = self.layer.stored()[old], self._classes(old)
         if classes.ndim == 2:
             labels = np.eye(self.layer.num_classes, dtype="float32")[labels]
-        with warnings.catch_warnings():  # that classes to come have no center yet
-            warnings.filterwarnings("ignore", ".* has no center of", UserWarning)
+        with classes_to_come():
             self.layer.set_centers(
                 np.concatenate([stored, embeddings]),
                 np.concatenate([classes, labels]),
@@ -105,3 +96,28 @@ class Impostors(Strategy):
 
     def _classes(self, slots):
         return self.layer.array("targets" if self.layer.soft_targets else "labels")[slots]
+
+
+@contextlib.contextmanager
+def classes_to_come():
+    """Without the warning that there are classes without a center: those of later tasks."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".* has no center of", UserWarning)
+        yield
+
+
+def check_room(layer, scenario):
+    """`layer`, if it has a slot for each training sample."""
+    if layer.capacity < scenario.capacity:
+        raise ValueError(
+            f"Expected the classifier to have a capacity of {scenario.capacity} at least, the training "
+            f"samples, received: {layer.capacity}"
+        )
+    return layer
+
+
+def batches_of(part):
+    """The samples of a part in the batches that callbacks of centers read."""
+    inputs, starts = part.inputs(), range(0, len(part), BATCH)
+    parts = [slice(start, start + BATCH) for start in starts]
+    return [({name: x[rows] for name, x in inputs.items()}, part.labels[rows]) for rows in parts]

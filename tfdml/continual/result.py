@@ -19,7 +19,7 @@ class Result:
         memory: Bytes that the strategy keeps from one task to the next, beside the model.
         model: Bytes of the model.
         losses: The losses of the epochs of each task, a list of lists.
-        validation: Accuracy on the validation samples of all tasks in the end, or `None`.
+        validation: The mean over tasks of the accuracy on their validation samples in the end, or `None`.
 
     Example:
 

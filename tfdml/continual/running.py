@@ -121,8 +121,11 @@ class Tests:
         return self._by_task(self._right(self.test))
 
     def validation(self):
-        """Accuracy on all validation samples, or `None`."""
-        return None if self.held is None else float(self._right(self.held).mean())
+        """The mean over tasks of the accuracy on validation samples, or `None`."""
+        if self.held is None:
+            return None
+        right, of = self._right(self.held), self.held.task
+        return float(np.mean([right[of == task].mean() for task in range(len(self.scenario))]))
 
     def recalls(self):
         """Recall@1 of the test samples of each task among all training samples, `(tasks,)`."""
