@@ -14,16 +14,20 @@ GIVEN = {"image": INPUTS, "index": np.arange(12)}
 MAKERS = {
     "CenterRefresh": lambda: tfdml.callbacks.CenterRefresh([(GIVEN, LABELS)]),
     "CollapseMonitor": lambda: tfdml.callbacks.CollapseMonitor([(GIVEN, LABELS)]),
+    "ContinualCenters": lambda: tfdml.callbacks.ContinualCenters([(GIVEN, LABELS)], drop=2, add=1, every=2),
     "RetrievalEvaluation": lambda: tfdml.callbacks.RetrievalEvaluation([(GIVEN, LABELS)]),
 }
 
 
 def model_for(name):
-    """A model to fit on `GIVEN`: one that embeds, or a classifier whose centers are refreshed."""
+    """A model to fit on `GIVEN`: one that embeds, or a classifier whose centers are refreshed, or change."""
     image, index = keras.Input((4,), name="image"), keras.Input((), dtype="int64", name="index")
     output, loss = keras.layers.Dense(3)(image), tfdml.losses.NTXentLoss()
-    if name == "CenterRefresh":
-        classifier = tfdml.layers.NNGKClassifier(num_classes=4, capacity=12, neighbors=4)
+    if name in ("CenterRefresh", "ContinualCenters"):
+        classifier = tfdml.layers.NNGKClassifier(4, capacity=12, neighbors=4, soft_targets=True)
+        if name == "ContinualCenters":  # which takes those that there are
+            classifier.build((None, 3))
+            classifier.set_centers(INPUTS[:, :3], LABELS)
         output, loss = classifier(output, index=index), "sparse_categorical_crossentropy"
     model = keras.Model({"image": image, "index": index}, output)
     model.compile("sgd", loss=loss, run_eagerly=True)
