@@ -20,6 +20,7 @@ COMMANDS = {
     "evaluate": "measure a trained run on its held-out pictures",
     "search": "find the pictures that are most like one of yours",
     "classify": "say what a picture shows, and which pictures of the run said so",
+    "classes": "list the classes of a run; add and drop some without training",
     "export": "write a run as a SavedModel that embeds, searches and classifies",
 }
 

@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -116,6 +117,21 @@ def test_classify_says_what_pictures_show_and_draws_who_said_so(classifying, pho
     numbers = [float(number) for number in re.findall(r"0\.\d{3}", rows[0])]
     assert len(numbers) == 2 and numbers[1] <= numbers[0] and len(re.findall(r"0\.\d{3}", rows[1])) == 1
     assert output.endswith(f"Sheet: {sheet}\n") and cv2.imread(str(sheet)).std() > 10
+
+
+def test_classes_are_listed_added_dropped_and_taken_back(classifying, photos, capsys, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(classifying, run)
+    rows = [line for line in told(capsys, "classes", run).splitlines() if "│" in line]
+    assert len(rows) == 22 and re.search(r"class 03 │ +3 ", rows[3])
+    output = told(capsys, "classes", "add", run, "cup", photos / "class 03", photos / "class 04" / "0.png")
+    assert output == f"Added 6 pictures of 'cup', a new class.\n{run} has 23 classes of 72 pictures.\n"
+    output = told(capsys, "classes", "drop", run, "class 03")
+    assert output == f"Dropped 'class 03' with 3 pictures.\n{run} has 22 classes of 69 pictures.\n"
+    assert told(capsys, "classes", "undo", run).startswith("Taken back: drop 'class 03'.\n")
+    assert told(capsys, "classes", "undo", run).startswith("Taken back: add 'cup' (6 pictures).\n")
+    output = told(capsys, "classes", "redo", run)
+    assert output == f"Made again: add 'cup' (6 pictures).\n{run} has 23 classes of 72 pictures.\n"
 
 
 def test_export_says_what_it_wrote(classifying, capsys, tmp_path):

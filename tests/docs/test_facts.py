@@ -125,7 +125,8 @@ def test_files_of_a_run(workshop):
     listed = set(re.findall(r"^    (\S+?)/? {2,}\S", page("run_folder"), re.MULTILINE))
     present = {path.name for path in (workshop / "runs" / "emoji").iterdir()}
     # The state is gone when the run is complete; only some recipes train a classifier.
-    assert present - {"search.png"} == listed - {"state", "classifier.keras", "classifier.json"}
+    without = {"state", "classifier.keras", "classifier.json", "versions"}
+    assert present - {"search.png"} == listed - without
     assert listed == {path.name for key, path in vars(RunFolder("run")).items() if key != "path"}
 
 

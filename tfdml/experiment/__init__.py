@@ -1,5 +1,6 @@
 """A recipe in, a run folder out."""
 
+from tfdml.experiment.classes import add_class, drop_class, list_classes, redo_classes, undo_classes
 from tfdml.experiment.classifier import Classifier, load_classifier, save_classifier
 from tfdml.experiment.classifying import Classified, Voter, classify, draw_classified
 from tfdml.experiment.exporting import export
@@ -18,21 +19,26 @@ __all__ = [
     "Recipe",
     "RunFolder",
     "Voter",
+    "add_class",
     "build_recipe",
     "check_sheet",
     "classify",
     "draw_classified",
     "draw_matches",
+    "drop_class",
     "evaluate",
     "export",
     "find_similar",
+    "list_classes",
     "load_classifier",
     "load_recipe",
     "next_free",
     "parse_recipe",
     "recipe_parser",
     "recipe_text",
+    "redo_classes",
     "resume",
     "save_classifier",
     "train",
+    "undo_classes",
 ]

@@ -1,15 +1,17 @@
 """The classifier of a run: a network and the examples that its classes are."""
 
 import dataclasses
+import difflib
 import json
 
 import keras
 import numpy as np
 
 from tfdml.experiment.run_folder import RunFolder
-from tfdml.files import written_whole
+from tfdml.experiment.versions import settle, write_version
 from tfdml.layers import NNGKClassifier
-from tfdml.layers.center_copies import copied
+from tfdml.layers.center_copies import copied, without_class
+from tfdml.layers.classifier_parts import with_classifier
 from tfdml.models import add_examples
 
 
@@ -71,6 +73,37 @@ class Classifier:
         kept = np.where(stored & ~before[: len(self.places)], -1, self.places)
         return dataclasses.replace(larger, places=kept)
 
+    def counts(self):
+        """How many pictures each class is, integers `(classes,)`."""
+        labels = keras.ops.convert_to_numpy(self.head.labels_at(np.flatnonzero(self.head.array("active"))))
+        return np.bincount(labels, minlength=len(self.class_names))
+
+    def without_class(self, name):
+        """The classifier without a class and its pictures. It has a smaller head and shares all other layers.
+
+        Args:
+            name: Name of one of its classes.
+
+        Returns:
+            A `Classifier`.
+        """
+        check_class(name, self.class_names)
+        if len(self.class_names) == 1:
+            raise ValueError(f"Expected a classifier to keep a class, received: {name!r}, its only one")
+        label = self.class_names.index(name)
+        model = with_classifier(self.model, self.head, without_class(self.head, label))
+        names = [kept for kept in self.class_names if kept != name]
+        return dataclasses.replace(self, model=model, class_names=names)
+
+
+def check_class(name, names):
+    """Refuses a class that is none, and names those that it may have been meant to be."""
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=3)
+        near = near or [kept for kept in names if name.lower() in kept.lower()][:3]
+        meant = f" (near it: {', '.join(map(repr, near))})" if near else ""
+        raise ValueError(f"Expected name to be one of the {len(names)} classes, received: {name!r}{meant}")
+
 
 def trained_classifier(model, head, class_names, places):
     """The `Classifier` of a network and the head that was trained behind it: it gives probabilities."""
@@ -97,6 +130,7 @@ def load_classifier(path):
         ValueError: The run has no trained model, or none that classifies by neighbours.
     """
     run = RunFolder.open(path)
+    settle(run)
     if not run.classifier.is_file():
         run.load_model()  # its error tells how to go on with a training that has not ended
         raise ValueError(
@@ -114,6 +148,7 @@ def load_classifier(path):
 
 def read_classifier(run):
     """What `save_classifier` wrote to a `RunFolder`."""
+    settle(run)
     model = run.load(run.classifier)
     try:
         facts = json.loads(run.classes.read_text(encoding="utf-8"))
@@ -126,12 +161,16 @@ def read_classifier(run):
     return Classifier(model, names, places)
 
 
-def save_classifier(path, classifier):
+def save_classifier(path, classifier, change="save"):
     """Writes a classifier into a run folder, in place of the one that was there.
+
+    Model and names change at once: a process that is killed leaves the one or the other. The one that was
+    there is kept in `versions/`; `undo_classes` and `tfdml classes undo` go back to it.
 
     Args:
         path: Path of the run folder.
         classifier: A `Classifier`.
+        change: Words for what was done to it. Defaults to `"save"`.
 
     Raises:
         ValueError: It has not as many names as classes.
@@ -139,9 +178,7 @@ def save_classifier(path, classifier):
     run = RunFolder.open(path)
     _check_names(classifier.class_names, classifier.model)
     facts = {"class_names": list(classifier.class_names), "places": np.asarray(classifier.places).tolist()}
-    run.write_json(run.classes, facts)
-    with written_whole(run.classifier) as part:
-        classifier.model.save(part)
+    write_version(run, classifier.model.save, facts, change)
 
 
 def _check_names(names, model):

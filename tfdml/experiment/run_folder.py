@@ -28,6 +28,7 @@ class RunFolder:
         model: `model.keras`, the trained network.
         classifier: `classifier.keras`, the network and its head, where a classifier was trained.
         classes: `classifier.json`, the names of its classes, and which pictures its centers are.
+        versions: `versions/`, the classifiers before and after changes to its classes.
         gallery: `gallery.npz`, the embeddings that a search looks through.
         history: `metrics.csv`, a row an epoch.
         metrics: `metrics.json`, what the report's table shows.
@@ -44,6 +45,7 @@ class RunFolder:
         self.model = self.path / "model.keras"
         self.classifier = self.path / "classifier.keras"
         self.classes = self.path / "classifier.json"
+        self.versions = self.path / "versions"
         self.gallery = self.path / "gallery.npz"
         self.history = self.path / "metrics.csv"
         self.metrics = self.path / "metrics.json"
@@ -163,6 +165,7 @@ class RunFolder:
         """Removes what a process that was killed had begun to write."""
         remove_parts(self.path)
         remove_parts(self.state)
+        remove_parts(self.versions)
 
 
 def check_free(path):

@@ -1,20 +1,24 @@
 """Copies of classifiers by neighbours: with room for more, or compressed."""
 
 import numpy as np
+from keras import ops
 
 from tfdml.checks import check_count
 from tfdml.layers.center_store import padded
 from tfdml.search import OPQ
 
 
-def copied(layer, **changes):
+def copied(layer, arrays=None, **changes):
     """A new built layer of another configuration, with what its variables have in common with the old ones.
 
-    Where a variable is larger, the rest is as in a new layer.
+    Where a variable is larger, the rest is as in a new layer. `arrays` are other values by their names.
     """
+    arrays = arrays or {}
     new = type(layer).from_config({**layer.get_config(), **changes})
     new.build((None, layer.dim))
-    for name in set(layer.state_names) & set(new.state_names):
+    for name, values in arrays.items():
+        getattr(new, name).assign(values)
+    for name in set(layer.state_names) & set(new.state_names) - set(arrays):
         old, array = layer.array(name), new.array(name)
         array[tuple(map(slice, old.shape))] = old
         getattr(new, name).assign(array)
@@ -31,6 +35,27 @@ def resized(layer, capacity, num_classes):
         if sizes[name] < now:
             raise ValueError(f"Expected {name} to be at least {now}, what it is, received: {size}")
     return copied(layer, **sizes)
+
+
+def without_class(layer, label):
+    """`layer` without a class and its centers; the classes after it are one less each.
+
+    Of distributions the class is taken out. A center is of its likeliest class.
+    """
+    arrays = {"active": layer.array("active") & (labels_of(layer) != label)}
+    if layer.soft_targets:
+        rest = np.delete(layer.array("targets"), label, axis=1)
+        sums = rest.sum(axis=1, keepdims=True)
+        arrays["targets"] = rest / np.where(sums > 0, sums, 1)
+    else:
+        labels = layer.array("labels")
+        arrays["labels"] = np.where(labels == label, 0, labels - (labels > label))
+    return copied(layer, arrays, num_classes=layer.num_classes - 1)
+
+
+def labels_of(layer):
+    """The class of each slot, or the likeliest, as an array."""
+    return np.asarray(ops.convert_to_numpy(layer.labels_at(np.arange(layer.capacity))))
 
 
 def compressed(layer, bytes, dim):
