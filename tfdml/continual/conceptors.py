@@ -54,9 +54,11 @@ class ProjectedSteps(AroundOptimizer):
             steps = [ops.subtract(variables[n], old[n]) for n in chosen]
             rows = ops.concatenate([ops.reshape(s, (-1, s.shape[-1])) for s in steps])
             rows = ops.matmul(ops.cast(free, rows.dtype), rows)
-            sizes = np.cumsum([int(np.prod(s.shape[:-1])) for s in steps])[:-1]
-            for n, step in zip(chosen, ops.split(rows, sizes.tolist()), strict=True):
-                variables[n].assign(ops.add(old[n], ops.reshape(step, old[n].shape)))
+            start = 0
+            for n, step in zip(chosen, steps, strict=True):
+                stop = start + int(np.prod(step.shape[:-1]))
+                variables[n].assign(ops.add(old[n], ops.reshape(rows[start:stop], old[n].shape)))
+                start = stop
 
 
 class Conceptors(Strategy):

@@ -26,6 +26,8 @@ class GrowingImpostors(Strategy):
         add: Float of at least 0: samples that come in a turn, as a share. Defaults to `0.1`.
         every, fine_tune_epochs: Integers from 1 and from 0: as in `tfdml.callbacks.ContinualCenters`. Default
             to `5` and `5`.
+        each: Whether every task has a share of its samples as centers at its beginning; or the first alone, as
+            where a set drifts and what it had has centers already. Defaults to `True`.
         redistribute: Whether labels of neighbours make up for what goes and comes, for which the classifier
             needs `soft_targets=True`. Defaults to `True`.
 
@@ -50,7 +52,9 @@ class GrowingImpostors(Strategy):
     Reference: the review of nearest-neighbour Gaussian kernels, algorithm 1.
     """
 
-    def __init__(self, first=0.5, drop=0.1, add=0.1, every=5, fine_tune_epochs=5, redistribute=True):
+    def __init__(
+        self, first=0.5, drop=0.1, add=0.1, every=5, fine_tune_epochs=5, each=True, redistribute=True
+    ):
         super().__init__()
         self.first = check_number("first", first, above=0)
         if self.first > 1:
@@ -58,7 +62,7 @@ class GrowingImpostors(Strategy):
         self.drop, self.add = check_number("drop", drop, minimum=0), check_number("add", add, minimum=0)
         self.every = check_count("every", every)
         self.fine_tune_epochs = check_count("fine_tune_epochs", fine_tune_epochs, least=0)
-        self.redistribute, self.parts = bool(redistribute), []
+        self.each, self.redistribute, self.parts = bool(each), bool(redistribute), []
 
     def start(self, model, scenario):
         super().start(model, scenario)
@@ -76,24 +80,22 @@ class GrowingImpostors(Strategy):
         drop, add = round(self.drop * size), round(self.add * size)
         turns = {"layer": self.layer, "redistribute": self.redistribute}
         first = round(max(self.first * size, 1))
-        if task.number:
-            self._turn(ContinualCenters(dataset, add=first, **turns))
-        else:  # nothing to judge by
+        if not task.number:  # nothing to judge by
             part = in_turns(task.train).subset(np.arange(first))
             start = CenterRefresh(batches_of(part), layer=self.layer)
             start.set_model(self.model)
             with classes_to_come():
                 start.on_train_begin()
+        elif self.each:
+            begin = ContinualCenters(dataset, add=first, **turns)
+            begin.set_model(self.model)
+            begin.on_train_begin()
+            begin.turn()
         refresh = CenterRefresh(dataset, layer=self.layer, only_stored=True)
         times = {"every": self.every, "fine_tune_epochs": self.fine_tune_epochs}
         self.parts = [refresh, ContinualCenters(dataset, drop, add, **times, **turns)]
         for part in self.parts:
             part.set_model(self.model)
-
-    def _turn(self, turns):
-        turns.set_model(self.model)
-        turns.on_train_begin()
-        turns.turn()
 
     def on_train_begin(self, logs=None):
         for part in self.parts:

@@ -24,6 +24,7 @@ class Impostors(Strategy):
         keep: `"all"`: centers of all tasks; `"task"`: those of the task alone, as if it were a training of
             its own. Defaults to `"all"`.
         every: Integer from 1: epochs from one refresh of tied centers to the next. Defaults to `1`.
+        train: Whether the network is trained, or centers are all that is learned. Defaults to `True`.
 
     Example:
 
@@ -47,18 +48,20 @@ class Impostors(Strategy):
         Metric Learning and Image Classification with Nearest Neighbour Gaussian Kernels, ICIP 2018.
     """
 
-    def __init__(self, keep="all", every=1):
+    def __init__(self, keep="all", every=1, train=True):
         super().__init__()
+        self.trains = bool(train)
         self.keep, self.every = check_name("keep", keep, ("all", "task")), check_count("every", every)
 
     def start(self, model, scenario):
         super().start(model, scenario)
         self.layer = check_room(only_classifier(model), scenario)
+        self.embed = CenterEmbedding(model, self.layer, [])  # traced once for all tasks
         self.tied = getattr(self.layer, "center_mode", "tied") == "tied"
 
     def begin_task(self, task):
         super().begin_task(task)
-        self.embed = CenterEmbedding(self.model, self.layer, batches_of(task.train))
+        self.embed.dataset = batches_of(task.train)
         self.store(first=True)
 
     def on_epoch_begin(self, epoch, logs=None):
