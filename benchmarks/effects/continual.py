@@ -12,9 +12,9 @@ from tfdml import continual, data
 from tfdml.layers.classifier_parts import only_classifier
 
 # `groups`: an array of an .npz file whose values are the tasks of its samples; or `None`: classes are shared
-# out at random among `tasks`. `drift`: arguments of `continual.drift`, in place of tasks with classes of their
-# own. `split`: whether test samples are those of held-out sources, or of the
-# publisher's test part. `epochs` are those of each task.
+# out at random among `tasks`. `drift`: arguments of `continual.drift`, in place of tasks with classes of
+# their own. `split`: whether test samples are those of held-out sources, or of the publisher's test part.
+# `epochs` are those of each task.
 SETTINGS = classifying.SETTINGS | {
     "mode": "class",
     "tasks": 5,

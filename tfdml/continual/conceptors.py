@@ -29,9 +29,10 @@ def conceptor(correlation, aperture):
     """
     correlation = np.asarray(correlation, "float64")
     aperture = check_number("aperture", aperture, above=0)
-    eigenvalues, vectors = np.linalg.eigh((correlation + correlation.T) / 2)
-    eigenvalues = np.maximum(eigenvalues, 0)
-    return (vectors * (eigenvalues / (eigenvalues + aperture**-2))) @ vectors.T
+    correlation = (correlation + correlation.T) / 2
+    # The two commute, so that either order is the same.
+    found = np.linalg.solve(correlation + aperture**-2 * np.eye(len(correlation)), correlation)
+    return (found + found.T) / 2
 
 
 @keras.saving.register_keras_serializable(package="tfdml")

@@ -26,8 +26,8 @@ class GrowingImpostors(Strategy):
         add: Float of at least 0: samples that come in a turn, as a share. Defaults to `0.1`.
         every, fine_tune_epochs: Integers from 1 and from 0: as in `tfdml.callbacks.ContinualCenters`. Default
             to `5` and `5`.
-        each: Whether every task has a share of its samples as centers at its beginning; or the first alone, as
-            where a set drifts and what it had has centers already. Defaults to `True`.
+        each: Whether every task has a share of its samples as centers at its beginning; or the first alone,
+            as where a set drifts and what it had has centers already. Defaults to `True`.
         redistribute: Whether labels of neighbours make up for what goes and comes, for which the classifier
             needs `soft_targets=True`. Defaults to `True`.
 
