@@ -37,8 +37,9 @@ def emoji():
     )[1]
 
 
-@pytest.mark.backend
-@pytest.mark.parametrize("labelled", [False, True], ids=["soft", "labels"])
+@pytest.mark.parametrize(
+    "labelled", [pytest.param(False, marks=pytest.mark.backend), True], ids=["soft", "labels"]
+)
 def test_influence_is_what_a_center_changes(labelled):
     """Of one that is stored and of one that comes: with its whole weight, and with little of it."""
     layer = classifier(soft_targets=not labelled, log_weights=WEIGHTS, neighbors=15)
@@ -82,8 +83,7 @@ def loop(centers, targets, log_weights, active, slot, neighbors, bandwidth, drop
     return new
 
 
-@pytest.mark.backend
-@pytest.mark.parametrize("neighbors", [4, 15])
+@pytest.mark.parametrize("neighbors", [pytest.param(4, marks=pytest.mark.backend), 15])
 def test_redistribution_is_equation_13(neighbors):
     layer = soft(neighbors=neighbors)
     targets = layer.array("targets")

@@ -30,27 +30,24 @@ def predicted(own, logits, valid, target, targets, epsilon):
     return np.array(rows)
 
 
-def float64_or_skip():
-    if keras.backend.backend() == "jax":  # which has float32 alone unless it is told
-        pytest.skip("needs float64")
+# Other backends compute what NumPy gives them in float32.
+PRECISE = keras.backend.backend() == "tensorflow"
 
 
 def test_is_the_derivative_of_predictions_by_the_weight_of_the_center():
-    float64_or_skip()
     given = case()
     step = 1e-5
     expected = (predicted(*given, step) - predicted(*given, -step)) / (2 * step)
     got = influence(*given[:4], predicted(*given, 0))
-    np.testing.assert_allclose(as_numpy(got), expected, atol=1e-8)
+    np.testing.assert_allclose(as_numpy(got), expected, atol=1e-8 if PRECISE else 2e-6)
 
 
 @pytest.mark.parametrize("epsilon", [0.3, 1.0, 5.0])
 def test_is_the_difference_for_any_share_of_the_weight(epsilon):
-    float64_or_skip()
     given = case()
     expected = (predicted(*given, epsilon) - predicted(*given, 0)) / epsilon
     got = influence(*given[:4], predicted(*given, 0), epsilon)
-    np.testing.assert_allclose(as_numpy(got), expected, atol=1e-12)
+    np.testing.assert_allclose(as_numpy(got), expected, atol=1e-12 if PRECISE else 2e-6)
 
 
 @pytest.mark.parametrize("epsilon", [0.0, 1.0])
