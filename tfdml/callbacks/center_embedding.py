@@ -1,5 +1,7 @@
 """Embeddings, labels and slots of a training set, by the part of a model before its classifier."""
 
+import functools
+
 import keras
 import numpy as np
 
@@ -23,6 +25,7 @@ class CenterEmbedding:
         named = {x.name: x for x in self.inputs.values()}
         if self.shared is None:
             self.model = keras.Model(named, embedding)
+            self.embed = inference(self.model)
             return
         try:
             given, label = dataset.element_spec[:2]
@@ -48,15 +51,25 @@ class CenterEmbedding:
         parts = [self._batch(batch) for batch in self.dataset]
         if not parts:
             raise ValueError("Expected dataset to give at least one batch, received: none")
-        return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
+        columns = ([keras.ops.convert_to_numpy(x) for x in column] for column in zip(*parts, strict=True))
+        return tuple(map(np.concatenate, columns))
 
     def _batch(self, batch):
         if not isinstance(batch, tuple | list) or len(batch) < 2 or not isinstance(batch[0], dict):
             raise ValueError(f"Expected dataset to give {FORM}, received: {type(batch)}")
         if "index" not in batch[0]:
             raise ValueError(f"Expected dataset to give the input 'index', received: {', '.join(batch[0])}")
-        embeddings = self.model.predict_on_batch(feed(self.inputs, batch[0]))
-        return embeddings, *(keras.ops.convert_to_numpy(x) for x in (batch[1], batch[0]["index"]))
+        return self.embed(feed(self.inputs, batch[0])), batch[1], batch[0]["index"]
+
+
+def inference(model):
+    """A function of a batch: what the model makes of it in inference mode."""
+    if keras.backend.backend() != "tensorflow":
+        return model.predict_on_batch
+    import tensorflow as tf
+
+    # A pass by it takes no longer than `predict`; by `predict_on_batch`, which waits for each batch, it does.
+    return tf.function(functools.partial(model, training=False), reduce_retracing=True)
 
 
 def replicas_of(model):
