@@ -106,7 +106,7 @@ def scenario_of(run, settings, path):
         features, labels, sources = classifying.load(run.data, path, settings["image_size"])
         places = samples.of_held_out_sources(labels, sources, settings["per_class"], run.seed)
     else:
-        features, labels, places = drawn(run, settings, path)
+        features, labels, places = drawn(run, settings)
     parts = [(features[part], labels[part]) for part in places]
     held = {"validation": parts[1], "test": parts[2], "seed": run.seed}
     if settings["drift"]:
@@ -122,11 +122,11 @@ def scenario_of(run, settings, path):
 
 
 @functools.cache
-def pool(name, path, size):
+def pool(name, size):
     """Features, labels, and whether they are of the test part, of some samples of each class."""
     found = []
     for part, each in POOL.items():
-        pictures = data.load(path or name, part, by="classification")
+        pictures = data.load(name, part, by="classification")
         places = [np.flatnonzero(pictures.labels == c) for c in np.unique(pictures.labels)]
         rng = np.random.default_rng(0)
         chosen = np.concatenate([rng.permutation(of_class)[:each] for of_class in places])
@@ -136,9 +136,9 @@ def pool(name, path, size):
     return np.concatenate([train, test]), np.concatenate([train_labels, test_labels]), tested
 
 
-def drawn(run, settings, path):
+def drawn(run, settings):
     """Of a pool: features, labels, and the places of training, validation and test samples."""
-    features, labels, tested = pool(run.data, path, settings["image_size"])
+    features, labels, tested = pool(run.data, settings["image_size"])
     rng, train, held = np.random.default_rng(run.seed), [], []
     for label in np.unique(labels):
         order = rng.permutation(np.flatnonzero((labels == label) & ~tested))
