@@ -5,7 +5,16 @@ import numpy as np
 import pytest
 from continual.small import blobs, network, scenario
 
-from tfdml.continual import JointTraining, Replay, Result, Strategy, SynapticIntelligence, run, split_classes
+from tfdml.continual import (
+    JointTraining,
+    Replay,
+    Result,
+    Strategy,
+    SynapticIntelligence,
+    drift,
+    run,
+    split_classes,
+)
 
 pytestmark = pytest.mark.backend
 
@@ -162,6 +171,15 @@ def test_old_samples_are_their_share_of_what_is_fitted():
     assert old.sum() == 3 * (~old).sum() and set(part.task[old]) == {0}
     counts = np.unique(part.index[old], return_counts=True)[1]
     assert len(counts) == 6 and counts.max() - counts.min() <= 1
+
+
+def test_joint_training_has_each_sample_once():
+    tasks, strategy = drift(blobs(), stages=3, share=0.5), JointTraining()
+    strategy.start(network(tasks)[0], tasks)
+    for task in tasks.tasks:
+        part = strategy.training_part(task)
+    seen = set().union(*(task.train.index.tolist() for task in tasks.tasks))
+    assert sorted(part.index) == sorted(seen) and len(part) * 32 == strategy.nbytes
 
 
 def test_bad_arguments_are_named():
