@@ -93,7 +93,7 @@ def models_of(settings, scenario):
         classify = keras.Model(model.input, layer(embedding))
         return continual.NearestClassMean(layer, embed), classify, classify, embed
     if scenario.mode == "task" and not classifying.by_neighbors(settings):
-        task = keras.Input((), dtype="int64", name="task")
+        task = keras.Input((), dtype="int32", name="task")
         of_task = continual.TaskSoftmax(scenario.task_classes, activation=None)(fitted.output, task)
         fitted = keras.Model({**fitted.input, "task": task}, of_task)
     fitted.compile(keras.optimizers.Adam(settings["learning_rate"]), classifying.loss_of(settings))

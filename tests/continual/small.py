@@ -24,7 +24,7 @@ def network(of, optimizer=None, hidden=8, seed=0, **compiled):
     embedding = keras.layers.Dense(hidden, activation="relu", name="hidden")(image)
     scores, inputs = keras.layers.Dense(of.num_classes, name="scores")(embedding), image
     if of.mode == "task":
-        task = keras.Input((), dtype="int64", name="task")
+        task = keras.Input((), dtype="int32", name="task")
         scores, inputs = TaskSoftmax(of.task_classes, None)(scores, task), {"image": image, "task": task}
     model = keras.Model(inputs, scores)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)

@@ -38,7 +38,7 @@ def test_classes_of_other_tasks_have_no_probability_and_no_gradient():
 
 @pytest.mark.parametrize("activation", ["softmax", None])
 def test_heads_of_other_tasks_are_not_trained(activation):
-    image, task = keras.Input((3,), name="image"), keras.Input((), dtype="int64", name="task")
+    image, task = keras.Input((3,), name="image"), keras.Input((), dtype="int32", name="task")
     head = keras.layers.Dense(4)
     model = keras.Model({"image": image, "task": task}, TaskSoftmax(MASK, activation)(head(image), task))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=activation is None)

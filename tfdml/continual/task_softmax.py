@@ -30,7 +30,7 @@ class TaskSoftmax(keras.layers.Layer):
     Example:
 
     ```python
-    image, task = keras.Input((8,), name="image"), keras.Input((), dtype="int64", name="task")
+    image, task = keras.Input((8,), name="image"), keras.Input((), dtype="int32", name="task")
     of_task = tfdml.continual.TaskSoftmax([[True, True, False], [False, False, True]])
     probabilities = of_task(keras.layers.Dense(3)(image), task)
     model = keras.Model({"image": image, "task": task}, probabilities)
