@@ -186,6 +186,19 @@ def test_codes_and_trained_centers_go_and_come_too(arguments):
     assert abs(as_numpy(layer(z[:5])) - before).max() < 0.3
 
 
+@pytest.mark.parametrize(
+    "stored", [np.ones((12, 3)), np.zeros((12, 3)), 1e14 * CENTERS], ids=["same", "zero", "huge"]
+)
+def test_degenerate_centers_keep_distributions(stored):
+    layer = classifier(stored, soft_targets=True, bandwidth=0.5)
+    assert np.isfinite(as_numpy(influence(layer, stored.astype("float64"), index=1))).all()
+    drop_centers(layer, [0, 5])
+    add_centers(layer, stored[:1], [1])
+    targets = layer.array("targets")[:12]
+    np.testing.assert_allclose(targets.sum(axis=1), 1, atol=1e-5)
+    assert (targets >= 0).all()
+
+
 def test_without_redistribution_labels_do_too():
     layer = classifier()
     drop_centers(layer, [0, 1], redistribute=False)

@@ -56,7 +56,7 @@ def test_steps_leave_answers_to_old_inputs_what_they_were(optimizer):
     np.testing.assert_allclose(model.predict(old, verbose=0), before, atol=2e-3)
     assert np.abs(scores.get_weights()[0] - kernel).max() > 0.01  # the rest is trained
     strategy.finish()
-    assert type(model.optimizer) is optimizer
+    assert isinstance(model.optimizer, optimizer)
 
 
 @pytest.mark.backend
