@@ -82,7 +82,7 @@ def influence(layer, embeddings, index=None, center=None, target=None, epsilon=0
     distances, slots, valid, within = room.beside(queries, apart, ops.convert_to_tensor(active))
     logits = room.logits(distances, slots)
     predictions = soft_class_shares(vote_shares(logits, valid), ops.take(targets, slots, axis=0))
-    own = tfdml_ops.log_gaussian(apart, room.log_bandwidth) + log_weight
+    own = ops.add(tfdml_ops.log_gaussian(apart, room.log_bandwidth), log_weight)
     change = tfdml_ops.influence(own, logits, valid, target, predictions, epsilon)
     return ops.where(within[:, None], change, 0)
 

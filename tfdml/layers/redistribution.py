@@ -51,7 +51,7 @@ class Room(NamedTuple):
 
     def logits(self, distances, slots):
         """Logarithms of the votes of centers in `slots`, at squared distances of the same shape."""
-        return log_gaussian(distances, self.log_bandwidth) + ops.take(self.log_weights, slots)
+        return ops.add(log_gaussian(distances, self.log_bandwidth), ops.take(self.log_weights, slots))
 
 
 def one_after_another(room, slots, count, targets, active, dropped):
