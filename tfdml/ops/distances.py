@@ -22,9 +22,9 @@ def euclidean(queries, keys):
 def _expanded_square(queries, keys):
     """`|q|² + |k|² - 2 q·k`, and where it is more than its rounding error."""
     queries, keys = at_least_float32(queries), at_least_float32(keys)
-    # The expanded square loses digits to whatever offset all points share. Their mean is rounded, so that
-    # points on a grid stay there and equal distances stay equal.
-    center = ops.stop_gradient(ops.round(ops.mean(keys, axis=0)))
+    # The expanded square loses digits to whatever offset all points share. It is the mean of the queries, of
+    # which there may be far fewer, rounded: points on a grid stay there and equal distances stay equal.
+    center = ops.stop_gradient(ops.round(ops.mean(queries, axis=0)))
     queries, keys = queries - center, keys - center
     norms = ops.sum(ops.square(queries), axis=1)[:, None] + ops.sum(ops.square(keys), axis=1)[None, :]
     squared = norms - ops.matmul(2 * queries, ops.transpose(keys))
