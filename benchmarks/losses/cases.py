@@ -6,7 +6,6 @@ BATCHES = 128, 512, 1024, 4096, 16384
 QUICK = 1024  # the largest batch of `--quick`
 TILED = 4096, 16384  # the batches at which tiles are measured; at larger ones, of NT-Xent alone
 XLA = 128, 512, 1024, 4096  # the batches at which XLA is; compiling takes its time at each
-TILE = 128  # below the batches that have tiles of themselves
 LEAST = 1024  # the smallest batch at which memory is that of matrices, and not of everything else
 PER_CLASS, DIM = 4, 128
 SLOTS = 8192  # of cross-batch memories

@@ -58,20 +58,31 @@ def _of_speed(rows):
 def _of_memory(rows):
     names = {case.name for case in CASES if case.tiles}
     rows = [row for row in rows if row["loss"] in names]
-    for kind, most in ("plain", 4096), ("xla", 4096), ("tiled", 4096), ("tiled", 16384):
+    for kind, most in ("plain", 4096), ("xla", 4096), ("tiled", 16384):
         known = [row for row in rows if row.get(kind, {}).get("bytes") and row["batch"] >= LEAST]
         at = max((row["batch"] for row in known if row["batch"] <= most), default=0)
         if most > 4096 >= at:
             continue  # told already
         found = {row["loss"]: row[kind]["bytes"] / row["matrix"] for row in known if row["batch"] == at}
         if found:
-            worst = max(found, key=found.get)
-            within = sum(used <= MATRICES for used in found.values())
-            text = (
-                f"{within} of {len(found)} losses; {min(found.values()):.2f} to {found[worst]:.2f} ({worst})"
+            yield _of_matrices(f"memory of every loss, B={at}, {kind}", found)
+
+
+def of_later_steps(rows):
+    """The verdict on what `benchmarks.losses.memory` wrote."""
+    for batch in sorted({row["batch"] for row in rows}):
+        found = {r["loss"]: r["tiled"] / r["matrix"] for r in rows if r["batch"] == batch and "tiled" in r}
+        if found:
+            yield _of_matrices(
+                f"memory of every loss, B={batch}, in the tiles of default, once traced", found
             )
-            aim = f"memory of every loss, B={at}, {kind}: at most {MATRICES} matrices"
-            yield _verdict(aim, text, within == len(found))
+
+
+def _of_matrices(what, found):
+    worst = max(found, key=found.get)
+    within = sum(used <= MATRICES for used in found.values())
+    text = f"{within} of {len(found)} losses; {min(found.values()):.2f} to {found[worst]:.2f} ({worst})"
+    return _verdict(f"{what}: at most {MATRICES} matrices", text, within == len(found))
 
 
 def _of_tiles(rows):

@@ -6,10 +6,9 @@ import tensorflow as tf
 import tfdml
 from benchmarks.losses.addon_calls import calls
 from benchmarks.losses.batches import batch, stream
-from benchmarks.losses.cases import CASES, CLASSES, DIM, MANY_CLASSES, SAMPLES, SLOTS, TILE
+from benchmarks.losses.cases import CASES, CLASSES, DIM, MANY_CLASSES, SAMPLES, SLOTS
 from tfdml import layers, losses
 from tfdml.compat.tensorflow_addons import losses as addons
-from tfdml.losses import tiles
 
 TILED = {case.name for case in CASES if case.tiles}
 
@@ -116,9 +115,10 @@ def _function(name, shape, kind):
         return lambda labels, z: _added(head, z, labels), head.trainable_variables
     if name in OTHERS:
         return OTHERS[name], []
-    tile = None if kind != "tiled" else "auto" if shape[0] ** 2 >= tiles.LARGE else TILE
     loss = LOSSES[name]()
-    return loss.from_config({**loss.get_config(), "tile": tile}) if name in TILED else loss, []
+    if name in TILED:
+        loss = loss.from_config({**loss.get_config(), "tile": "auto" if kind == "tiled" else None})
+    return loss, []
 
 
 def _added(layer, z, labels):

@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks are no part of the package
 
-from benchmarks.losses import floors, measuring, page, table
+from benchmarks.losses import floors, measuring, memory, page, table
 from benchmarks.losses.__main__ import OUT, main
 
 
@@ -81,4 +81,15 @@ def test_what_did_not_fit_does_not_fit_at_a_larger_batch():
 
 def test_the_page_shows_what_was_measured():
     """`python -m benchmarks.losses.page` writes it anew."""
-    assert page.PAGE.read_text(encoding="utf-8") == page.page(json.loads(OUT.read_text(encoding="utf-8")))
+    found = (json.loads(path.read_text(encoding="utf-8")) for path in (OUT, memory.OUT))
+    assert page.PAGE.read_text(encoding="utf-8") == page.page(*found)
+
+
+def test_memory_of_a_later_step(tmp_path, capsys):
+    out = tmp_path / "memory.json"
+    assert memory.main(["--loss", "nt_xent", "--batch", "1024", "--out", str(out)]) == 1  # no tiles there
+    (found,) = json.loads(out.read_text())["rows"]
+    assert 1.2 < found["plain"] / found["matrix"] < 20 and found["tiled"] > found["matrix"]
+    assert "nt_xent" in capsys.readouterr().out
+    verdicts = list(floors.of_later_steps([found, {**found, "batch": 4096, "tiled": found["matrix"]}]))
+    assert [verdict["met"] for verdict in verdicts] == [False, True]

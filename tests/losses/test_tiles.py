@@ -71,7 +71,7 @@ def test_by_default_a_large_batch_has_tiles(make, monkeypatch):
     labels, z = batch()
     calls, tiled_losses = [], tiles.tiled_losses
     monkeypatch.setattr(tiles, "LARGE", len(z) ** 2)
-    monkeypatch.setattr(tiles, "TILE", 10)
+    monkeypatch.setattr(tiles, "TILES", (10, 256))
     monkeypatch.setattr(
         "tfdml.losses.base.tiled_losses", lambda *args: calls.append(args[-1]) or tiled_losses(*args)
     )
@@ -188,3 +188,16 @@ def test_trains_in_tiles():
         model.compile("sgd", loss=tfdml.losses.NTXentLoss(tile=tile))
         losses.append(model.fit(z, labels, batch_size=16, shuffle=False, epochs=2, verbose=0).history["loss"])
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "queries, keys, tile",
+    [(4095, 4096, None), (4096, 4096, 64), (128, 2**17, 64), (8192, 8192, 128), (65536, 65536, 256)],
+)
+def test_tiles_by_default_grow_with_the_batch(queries, keys, tile):
+    from tfdml.losses.tiles import tile_for
+
+    sizes = keras.KerasTensor((queries, 8)), keras.KerasTensor((keys, 8))
+    assert tile_for("auto", *sizes) == tile
+    assert tile_for("auto", keras.KerasTensor((None, 8)), sizes[1]) is None
+    assert tile_for(7, *sizes) == 7

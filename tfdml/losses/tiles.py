@@ -1,13 +1,15 @@
 """The losses of a batch, one tile of queries after another."""
 
+import math
+
 from keras import ops
 
 from tfdml.checks import check_count
 from tfdml.losses.parts import Whole, current_batch, within
 from tfdml.ops import at_least_float32, by_tiles, l2_normalize, mark_unused
 
-LARGE = 8192**2  # pairs: a matrix of them takes 268 MB in float32, and a loss holds several
-TILE = 256  # for large batches; smaller ones take longer
+LARGE = 4096**2  # pairs: a matrix of them takes 67 MB in float32, and a loss holds up to 16
+TILES = 64, 256  # for large batches: a loss in tiles of a 64th holds about one matrix; small ones take longer
 
 
 def check_tile(tile):
@@ -20,7 +22,9 @@ def tile_for(tile, queries, keys):
     if tile != "auto":
         return tile
     sizes = queries.shape[0], keys.shape[0]
-    return TILE if None not in sizes and sizes[0] * sizes[1] >= LARGE else None
+    if None in sizes or sizes[0] * sizes[1] < LARGE:
+        return None
+    return min(max(math.isqrt(sizes[0] * sizes[1]) // 64, TILES[0]), TILES[1])
 
 
 def tiled_losses(loss, queries, query_labels, keys, key_labels, same_set, tile):
