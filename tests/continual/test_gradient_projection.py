@@ -50,8 +50,14 @@ def test_a_gradient_that_raises_nothing_is_left_as_it_is():
 
 @pytest.mark.parametrize(
     "memories",
-    [np.zeros((3, 5)), np.ones((3, 5)), -np.ones((2, 5)) * 1e6, np.zeros((0, 5))],
-    ids=["zero", "the same", "huge", "none"],
+    [
+        np.zeros((3, 5)),
+        np.ones((3, 5)),
+        -np.ones((2, 5)) * 1e6,
+        -np.ones((4, 5)) * [1e9, 1, 3, 7, 1e9],
+        np.zeros((0, 5)),
+    ],
+    ids=["zero", "the same", "huge", "huge and the same", "none"],
 )
 def test_degenerate_memories_give_finite_gradients(memories):
     found = project_gradient(np.ones(5, "float32"), memories)

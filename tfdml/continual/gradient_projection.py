@@ -2,6 +2,8 @@
 
 import numpy as np
 
+LEAST = 1e-12  # damping, as a share of the sum of the squared norms: below it a matrix may be singular
+
 
 def project_gradient(gradient, memories, margin=0.5, damping=1e-3):
     """The nearest gradient that raises the losses of no memory, to first order.
@@ -36,7 +38,10 @@ def project_gradient(gradient, memories, margin=0.5, damping=1e-3):
     products = memories @ g
     if not len(memories) or (products >= 0).all() or not np.isfinite(products).all():
         return np.asarray(gradient)
-    quadratic = memories @ memories.T + damping * np.eye(len(memories))
+    gram = memories @ memories.T
+    # Large gradients that point the same way leave nothing of a fixed damping.
+    damping = max(damping, LEAST * np.trace(gram))
+    quadratic = gram + damping * np.eye(len(memories))
     root = np.linalg.cholesky(quadratic)
     linear = products + quadratic @ np.full(len(memories), float(margin))
     above = nnls(root.T, -solve_triangular(root, linear, lower=True))[0]
