@@ -6,6 +6,7 @@ import pytest
 from continual.small import network, scenario
 
 from tfdml.continual import EWC, Part, SynapticIntelligence, diagonal_fisher, run
+from tfdml.continual.fisher import FisherInformation
 from tfdml.continual.penalty import QuadraticPenalty, attach, detach
 from tfdml.continual.synaptic import PathIntegral
 
@@ -34,6 +35,21 @@ def test_the_fisher_information_is_the_mean_of_squares_and_not_the_square_of_the
         found = diagonal_fisher(model, Part.of((x, labels)), batch_size=batch_size)
         np.testing.assert_allclose(found[0], kernel, rtol=1e-4)
         np.testing.assert_allclose(found[1], (apart**2).mean(axis=0), rtol=1e-4)
+
+
+def test_the_fisher_information_is_that_of_the_statistics_there_are():
+    """What is traced once must not hold what a normalisation had seen by then."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.BatchNormalization(), keras.layers.Dense(2)])
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    part = Part.of((np.random.default_rng(0).normal(size=(10, 3)).astype("float32"), np.arange(10) % 2))
+    fisher = FisherInformation(model)
+    before = fisher(part)
+    model.layers[0].moving_variance.assign(np.full(3, 4, "float32"))
+    found = fisher(part)
+    assert abs(found[2] - before[2]).max() > 1e-3
+    for array, expected in zip(found, diagonal_fisher(model, part), strict=True):
+        np.testing.assert_allclose(array, expected, rtol=1e-5)
 
 
 def test_quadratics_are_joined_exactly():

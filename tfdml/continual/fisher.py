@@ -84,18 +84,22 @@ def _tensorflow(model, by_sample):
 def _jax(model, by_sample):
     import jax
 
-    state = [v.value for v in model.non_trainable_variables]
-
-    def of_sample(weights, x, label):
+    def of_sample(weights, state, x, label):
         x = keras.tree.map_structure(lambda t: t[None], x)
         return by_sample(label[None], model.stateless_call(weights, state, x, training=False)[0])[0]
 
     @jax.jit
-    def of_batch(weights, x, labels):
-        each = jax.vmap(jax.grad(of_sample), (None, 0, 0))(weights, x, labels)
+    def of_batch(weights, state, x, labels):
+        each = jax.vmap(jax.grad(of_sample), (None, None, 0, 0))(weights, state, x, labels)
         return [(square**2).sum(axis=0) for square in each]
 
-    return lambda x, labels: of_batch([v.value for v in model.trainable_variables], x, labels)
+    def call(x, labels):  # values are read anew: statistics of a normalisation go on as it is trained
+        weights, state = (
+            [v.value for v in part] for part in (model.trainable_variables, model.non_trainable_variables)
+        )
+        return of_batch(weights, state, x, labels)
+
+    return call
 
 
 def _torch(model, by_sample):
