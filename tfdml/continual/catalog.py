@@ -18,7 +18,7 @@ def load_scenario(name, mode="class", *, tasks=None, validation=0.0, order=None,
     | Name | Set | Tasks |
     |---|---|---|
     | `split_fashion_mnist` | Fashion-MNIST | 5 of 2 classes |
-    | `split_cifar10` | CIFAR-10 | 5 of 2 classes (Zenke et al.) |
+    | `split_cifar10` | CIFAR-10 | 5 of 2 classes |
     | `split_cifar100` | CIFAR-100 | 10 of 10 classes; `tasks=20` has 5 each (Lopez-Paz and Ranzato) |
     | `split_core50` | CORe50 | 9: of 10 objects, then of 5 each (Lomonaco and Maltoni, new classes) |
 
@@ -34,9 +34,8 @@ def load_scenario(name, mode="class", *, tasks=None, validation=0.0, order=None,
     Returns:
         A `Scenario`.
 
-    References: Zenke et al., Continual Learning Through Synaptic Intelligence, ICML 2017; Lopez-Paz and
-        Ranzato, Gradient Episodic Memory for Continual Learning, NeurIPS 2017; Lomonaco and Maltoni, CORe50,
-        CoRL 2017.
+    References: Lopez-Paz and Ranzato, Gradient Episodic Memory for Continual Learning, NeurIPS 2017; Lomonaco
+        and Maltoni, CORe50, CoRL 2017.
     """
     if name not in SPLITS:
         raise ValueError(f"Expected name to be one of {', '.join(map(repr, SPLITS))}, received: {name!r}")
@@ -45,5 +44,11 @@ def load_scenario(name, mode="class", *, tasks=None, validation=0.0, order=None,
         data.load(of, part, by="classification", directory=directory) for part in ("train", "test")
     )
     return split_classes(
-        train, tasks or usual, mode, test=test, validation=validation, order=order, seed=seed
+        train,
+        usual if tasks is None else tasks,
+        mode,
+        test=test,
+        validation=validation,
+        order=order,
+        seed=seed,
     )
