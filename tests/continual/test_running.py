@@ -173,6 +173,28 @@ def test_old_samples_are_their_share_of_what_is_fitted():
     assert len(counts) == 6 and counts.max() - counts.min() <= 1
 
 
+def test_a_share_that_is_less_than_a_sample_is_none():
+    tasks, strategy = scenario(), Replay(6, share=0.001)
+    strategy.start(network(tasks)[0], tasks)
+    strategy.end_task(tasks.tasks[0])
+    assert len(strategy.training_part(tasks.tasks[1])) == len(tasks.tasks[1].train)
+
+
+def test_a_run_that_is_interrupted_leaves_the_model_as_it_was():
+    tasks = scenario()
+    model, _ = network(tasks)
+    optimizer = model.optimizer
+
+    class Interrupting(SynapticIntelligence):
+        def end_task(self, task):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tasks, model, Interrupting())
+    assert model.optimizer is optimizer
+    assert all(v.regularizer is None for v in model.trainable_variables)
+
+
 def test_joint_training_has_each_sample_once():
     tasks, strategy = drift(blobs(), stages=3, share=0.5), JointTraining()
     strategy.start(network(tasks)[0], tasks)

@@ -49,7 +49,7 @@ class Replay(Strategy):
         rng = np.random.default_rng((self.seed, task.number))
         count = round(len(task.train) * self.share / (1 - self.share))
         # Each of the buffer as often as the others, to one.
-        turns = [rng.permutation(len(old)) for _ in range(-(-count // len(old)))]
+        turns = [rng.permutation(len(old)) for _ in range(1 + count // len(old))]
         return joined([task.train, old.subset(np.concatenate(turns)[:count])])
 
     def end_task(self, task):

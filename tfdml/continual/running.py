@@ -66,29 +66,18 @@ def run(
     if not isinstance(strategy, Strategy):
         raise ValueError(f"Expected strategy to be a Strategy, received: {strategy!r}")
     tests = Tests(scenario, classify or model, embed, batch_size)
-    strategy.start(model, scenario)
     result = Result(np.zeros((len(scenario),) * 2), tests.accuracies())
     result.recall = None if embed is None else np.zeros_like(result.accuracy)
-    for task in scenario.tasks:
-        keras.utils.set_random_seed(seed + task.number)
-        strategy.begin_task(task)
-        if strategy.trains:
-            part = strategy.training_part(task)
-            more = callbacks(task) if callable(callbacks) else callbacks
-            history = model.fit(
-                model_inputs(model, part.inputs()),
-                part.labels,
-                batch_size=batch_size,
-                epochs=epochs,
-                callbacks=[strategy, *more],
-                verbose=verbose,
-            ).history
-            result.losses.append([float(loss) for loss in history["loss"]])
-        strategy.end_task(task)
-        result.accuracy[task.number] = tests.accuracies()
-        if embed is not None:
-            result.recall[task.number] = tests.recalls()
-    strategy.finish()
+    strategy.start(model, scenario)
+    try:
+        for task in scenario.tasks:
+            keras.utils.set_random_seed(seed + task.number)
+            result.losses += learn(task, model, strategy, epochs, batch_size, callbacks, verbose)
+            result.accuracy[task.number] = tests.accuracies()
+            if embed is not None:
+                result.recall[task.number] = tests.recalls()
+    finally:  # the model is its owner's, whoever interrupts
+        strategy.finish()
     result.memory = int(strategy.nbytes)
     result.model = sum(
         int(np.prod(v.shape)) * np.dtype(_numpy_dtype(v.dtype)).itemsize
@@ -96,6 +85,26 @@ def run(
     )
     result.validation = tests.validation()
     return result
+
+
+def learn(task, model, strategy, epochs, batch_size, callbacks, verbose):
+    """Fits a model to a task: the losses of its epochs in a list, which is empty without training."""
+    strategy.begin_task(task)
+    losses = []
+    if strategy.trains:
+        part = strategy.training_part(task)
+        more = callbacks(task) if callable(callbacks) else callbacks
+        history = model.fit(
+            model_inputs(model, part.inputs()),
+            part.labels,
+            batch_size=batch_size,
+            epochs=epochs,
+            callbacks=[strategy, *more],
+            verbose=verbose,
+        ).history
+        losses.append([float(loss) for loss in history["loss"]])
+    strategy.end_task(task)
+    return losses
 
 
 class Tests:
