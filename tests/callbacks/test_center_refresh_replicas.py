@@ -32,6 +32,17 @@ def train(mode):
     variables = [v.numpy().tolist() for v in model.variables]
     return variables, np.flatnonzero(layer.array("active")).tolist(), refresh._embed.shared is not None
 
+def redistributed():
+    layer = tfdml.layers.NNGKClassifier(2, capacity=6, neighbors=3, bandwidth=1.0, soft_targets=True)
+    layer.build((None, 1))
+    layer.set_centers([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
+    tfdml.continual.drop_centers(layer, [2])
+    return layer.array("targets").round(5).tolist()
+
+with strategy.scope():  # first, when it is traced
+    shared = redistributed()
+assert shared == redistributed() and shared[1][1] > 0
+
 for mode in "tied", "loose":
     one = train(mode)
     with strategy.scope():

@@ -1,11 +1,10 @@
 """Embeddings, labels and slots of a training set, by the part of a model before its classifier."""
 
-import functools
-
 import keras
 import numpy as np
 
 from tfdml.layers.classifier_parts import embedding_of, feed
+from tfdml.layers.inference import inference
 
 FORM = "batches ({'image': ..., 'index': ...}, labels)"
 
@@ -60,16 +59,6 @@ class CenterEmbedding:
         if "index" not in batch[0]:
             raise ValueError(f"Expected dataset to give the input 'index', received: {', '.join(batch[0])}")
         return self.embed(feed(self.inputs, batch[0])), batch[1], batch[0]["index"]
-
-
-def inference(model):
-    """A function of a batch: what the model makes of it in inference mode."""
-    if keras.backend.backend() != "tensorflow":
-        return model.predict_on_batch
-    import tensorflow as tf
-
-    # A pass by it takes no longer than `predict`; by `predict_on_batch`, which waits for each batch, it does.
-    return tf.function(functools.partial(model, training=False), reduce_retracing=True)
 
 
 def replicas_of(model):

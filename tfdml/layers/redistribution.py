@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from tfdml.layers.center_store import found_among, held_at
+from tfdml.layers.inference import inference
 from tfdml.ops import as_distributions, influence, log_gaussian
 
 
@@ -132,8 +133,8 @@ class Redistribution(keras.Model):
 
 @functools.lru_cache(maxsize=32)
 def compiled(shapes, **settings):
-    """A `Redistribution` for arrays of some shapes: with others it would be traced anew."""
-    return Redistribution(**settings)
+    """A `Redistribution` of arrays of some shapes, as a function: with others it would be traced anew."""
+    return inference(Redistribution(**settings))
 
 
 def redistributed(room, slots, targets, active, dropped):
@@ -145,5 +146,5 @@ def redistributed(room, slots, targets, active, dropped):
     given = dict(room.held), room.log_weights, room.log_bandwidth, *state
     shapes = tuple((n, tuple(x.shape), str(x.dtype)) for n, x in sorted(room.held.items())), targets.shape
     work = compiled(shapes, neighbors=room.neighbors, tile=room.tile, dropped=dropped)
-    targets, active, projected = work.predict_on_batch(given)
+    targets, active, projected = map(ops.convert_to_numpy, work(given))
     return targets, active, int(projected)
