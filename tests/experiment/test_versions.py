@@ -2,12 +2,13 @@
 
 import json
 from contextlib import suppress
+from threading import Event, Thread
 
 import pytest
 
 from tfdml import files
 from tfdml.experiment import RunFolder, versions
-from tfdml.experiment.versions import current, go, settle, write_version
+from tfdml.experiment.versions import changing, current, go, settle, write_version
 
 
 def write(run, text):
@@ -128,3 +129,50 @@ def test_a_kill_at_any_step_leaves_one_version(change, old, new, tmp_path, monke
     assert outcomes[0] == old and outcomes[-1] == new and number > 10
     assert set(between) <= {"first"}  # where it was undone first
     assert outcomes == [old] * outcomes.count(old) + between + [new] * outcomes.count(new)
+
+
+def test_who_changes_a_classifier_has_it_alone(run):
+    """A thread stands for another process: each waits for the other, and none finds half a change."""
+    began, order = Event(), []
+
+    def other():
+        began.wait()
+        write(run, "other")
+        order.append("other")
+
+    thread = Thread(target=other)
+    thread.start()
+    with changing(run):
+        began.set()
+        thread.join(0.3)
+        assert opened(run) == "first" and not order
+        write(run, "mine")
+        order.append("mine")
+    thread.join()
+    assert order == ["mine", "other"] and opened(run) == "other" and current(run)[0] == 2
+    assert go(run, -1) == "to other" and opened(run) == "mine"
+
+
+def test_a_reader_waits_for_a_change_that_is_made(run, monkeypatch):
+    """It must not end what another process is at, nor take its files away."""
+    entered, go_on, found = Event(), Event(), []
+    original = versions._settle
+
+    def slow(run):
+        if not entered.is_set():
+            entered.set()
+            go_on.wait()
+        original(run)
+
+    monkeypatch.setattr(versions, "_settle", slow)
+    writer = Thread(target=write, args=(run, "second"))
+    writer.start()
+    entered.wait()
+    reader = Thread(target=lambda: found.append(opened(run)))
+    reader.start()
+    reader.join(0.3)
+    assert not found
+    go_on.set()
+    writer.join()
+    reader.join()
+    assert found == ["second"]

@@ -7,7 +7,7 @@ from tfdml.experiment.classifier import load_classifier, save_classifier
 from tfdml.experiment.classifying import picture_files
 from tfdml.experiment.gallery import Gallery
 from tfdml.experiment.run_folder import RunFolder
-from tfdml.experiment.versions import go
+from tfdml.experiment.versions import changing, go
 
 
 def list_classes(path):
@@ -44,13 +44,14 @@ def add_class(path, name, pictures):
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
         raise ValueError(f"Expected name to be that of a class, received: {name!r}")
     run, files = RunFolder.open(path), picture_files(pictures)
-    classifier, gallery = load_classifier(path), Gallery.load(run.gallery)
-    fitted = np.stack([data.fit_picture(data.read_picture(f), gallery.side, gallery.fit) for f in files])
-    images = np.asarray(data.resize(fitted, classifier.model.input_shape[1]), "float32")
-    larger = classifier.with_examples(images, [name] * len(files))
-    count = f"{len(files)} picture{'' if len(files) == 1 else 's'}"
-    save_classifier(path, larger, f"add {name!r} ({count})")
-    return len(files), name not in classifier.class_names
+    with changing(run):
+        classifier, gallery = load_classifier(path), Gallery.load(run.gallery)
+        fitted = np.stack([data.fit_picture(data.read_picture(f), gallery.side, gallery.fit) for f in files])
+        images = np.asarray(data.resize(fitted, classifier.model.input_shape[1]), "float32")
+        larger = classifier.with_examples(images, [name] * len(files))
+        count = f"{len(files)} picture{'' if len(files) == 1 else 's'}"
+        save_classifier(path, larger, f"add {name!r} ({count})")
+        return len(files), name not in classifier.class_names
 
 
 def drop_class(path, name):
@@ -66,11 +67,12 @@ def drop_class(path, name):
     Raises:
         ValueError: It is none of the classes, or the last one.
     """
-    classifier = load_classifier(path)
-    smaller = classifier.without_class(name)
-    count = int(classifier.counts()[classifier.class_names.index(name)])
-    save_classifier(path, smaller, f"drop {name!r}")
-    return count
+    with changing(RunFolder.open(path)):
+        classifier = load_classifier(path)
+        smaller = classifier.without_class(name)
+        count = int(classifier.counts()[classifier.class_names.index(name)])
+        save_classifier(path, smaller, f"drop {name!r}")
+        return count
 
 
 def undo_classes(path):

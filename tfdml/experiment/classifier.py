@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from tfdml.experiment.run_folder import RunFolder
-from tfdml.experiment.versions import settle, write_version
+from tfdml.experiment.versions import current, settle, write_version
 from tfdml.layers import NNGKClassifier
 from tfdml.layers.center_copies import copied, without_class
 from tfdml.layers.classifier_parts import with_classifier
@@ -149,16 +149,24 @@ def load_classifier(path):
 def read_classifier(run):
     """What `save_classifier` wrote to a `RunFolder`."""
     settle(run)
-    model = run.load(run.classifier)
+    while True:
+        before, model = current(run), run.load(run.classifier)
+        settle(run)
+        names, places = _facts(run)
+        if current(run) == before:  # else another process changed it between the two
+            break
+    _check_names(names, model)
+    return Classifier(model, names, places)
+
+
+def _facts(run):
     try:
         facts = json.loads(run.classes.read_text(encoding="utf-8"))
-        names, places = [str(name) for name in facts["class_names"]], np.asarray(facts["places"], int)
+        return [str(name) for name in facts["class_names"]], np.asarray(facts["places"], int)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"Expected {run.classes} to be the classes of a classifier, received: {error}"
         ) from error
-    _check_names(names, model)
-    return Classifier(model, names, places)
 
 
 def save_classifier(path, classifier, change="save"):

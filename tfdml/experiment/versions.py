@@ -3,11 +3,21 @@
 import json
 import os
 import shutil
-from contextlib import suppress
+from contextlib import contextmanager, nullcontext, suppress
+
+from filelock import FileLock
 
 from tfdml.files import remove, remove_parts, written_whole
 
 PENDING, PLAN, KEPT = "pending", "plan.json", 10
+
+
+@contextmanager
+def changing(run):
+    """Alone with the classifier of a run, so that what is changed is what was read; it may be nested."""
+    # The file stays: were it removed, two who had waited could both go on.
+    with FileLock(run.path / ".classes.lock", is_singleton=True):
+        yield
 
 
 def write_version(run, save, facts, change):
@@ -22,15 +32,16 @@ def write_version(run, save, facts, change):
         facts: What the JSON file is to hold beside the number of the version.
         change: Words for what was done, such as `"add 'cup'"`.
     """
-    settle(run)
-    remove_parts(run.versions)
-    number = current(run)[0] + 1 if _is_there(run) else 0
-    with written_whole(run.versions / PENDING) as part:
-        part.mkdir()
-        save(part / run.classifier.name)
-        _write(part / run.classes.name, {**facts, "version": number, "change": change})
-        _write(part / PLAN, {"forget_from": number})
-    settle(run)
+    with changing(run) if _is_there(run) else nullcontext():  # a first one is that of its training alone
+        settle(run)
+        remove_parts(run.versions)
+        number = current(run)[0] + 1 if _is_there(run) else 0
+        with written_whole(run.versions / PENDING) as part:
+            part.mkdir()
+            save(part / run.classifier.name)
+            _write(part / run.classes.name, {**facts, "version": number, "change": change})
+            _write(part / PLAN, {"forget_from": number})
+        settle(run)
 
 
 def go(run, step):
@@ -42,24 +53,34 @@ def go(run, step):
     Raises:
         ValueError: There is none.
     """
-    settle(run)
-    remove_parts(run.versions)
-    number, change = current(run)
-    there = run.versions / str(number + step)
-    if not there.is_dir():
-        what = "change to take back" if step < 0 else "change to make again"
-        raise ValueError(f"Expected {run.path} to have a {what}, received: none that is kept")
-    with written_whole(run.versions / PENDING) as part:
-        part.mkdir()
-        for file in _pair(run):
-            _copy(there / file.name, part / file.name)
-        _write(part / PLAN, {"forget_from": None})
-    settle(run)
-    return change if step < 0 else current(run)[1]
+    with changing(run):
+        settle(run)
+        remove_parts(run.versions)
+        number, change = current(run)
+        there = run.versions / str(number + step)
+        if not there.is_dir():
+            what = "change to take back" if step < 0 else "change to make again"
+            raise ValueError(f"Expected {run.path} to have a {what}, received: none that is kept")
+        with written_whole(run.versions / PENDING) as part:
+            part.mkdir()
+            for file in _pair(run):
+                _copy(there / file.name, part / file.name)
+            _write(part / PLAN, {"forget_from": None})
+        settle(run)
+        return change if step < 0 else current(run)[1]
 
 
 def settle(run):
-    """Ends a change that was begun: of a process that was killed, or of this one. Else it does nothing."""
+    """Ends a change that was begun: of a process that was killed, or of this one. Else it does nothing.
+
+    While another process is at it, it waits.
+    """
+    if (run.versions / PENDING).is_dir():
+        with changing(run):
+            _settle(run)
+
+
+def _settle(run):
     pending = run.versions / PENDING
     if not pending.is_dir():
         return
