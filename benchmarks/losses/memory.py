@@ -5,9 +5,9 @@
     python -m benchmarks.losses.page
 
 The peak of the resident set in the third step above what it was before, in a process that computes nothing
-else. Large blocks go back to the system at once there, which takes time: nothing is timed. `benchmarks.losses`
-tells the peak of a first step, in which TensorFlow builds and keeps its graph, beside times. The exit status
-is 1 if a loss in tiles takes more than 1.2 matrices of the batch.
+else. Large blocks go back to the system at once there, which takes time: nothing is timed.
+`benchmarks.losses` tells the peak of a first step, in which TensorFlow builds and keeps its graph, beside
+times. The exit status is 1 if a loss in tiles takes more than 1.2 matrices of the batch.
 """
 
 import argparse

@@ -24,9 +24,9 @@ python -m benchmarks.losses --pml PML/bin/python --tfa TFA/bin/python
 python -m benchmarks.losses.page
 ```
 
-`contrastive` (128 and 1,024) and `memory_contrastive` were measured again after they had become faster. All sides of a
-row take turns on the same batch, and the best round counts. A ratio is how many times longer
-the peer takes, by the clock or by processor time, whichever says less for ours. Memory is the peak of a first
+`contrastive` (128 and 1,024) and `memory_contrastive` were measured again after they had become faster. All
+sides of a row take turns on the same batch, and the best round counts. A ratio is how many times longer the
+peer takes, by the clock or by processor time, whichever says less for ours. Memory is the peak of a first
 step, the graph included, in multiples of the matrix of the batch in float32. "No fit" is what would take more
 than half of the machine's memory. What a step holds once its graph is there is measured apart:
 
@@ -51,9 +51,9 @@ def page(results, memory):
     parts += _table(["", "Peer", *(f"{n:,}" for n in TIMED)], _times(rows))
     parts += ["\n## Memory\n"]
     parts += [
-        "In matrices of the batch: 67 MB at 4,096, 1.1 GB at 16,384; of a first step, and of a later one. Tiles "
-        "are those that such a batch has by [default](../large_batches.md#tiles), of 64 at 4,096 and of 256 at "
-        "16,384.\n"
+        "In matrices of the batch: 67 MB at 4,096, 1.1 GB at 16,384; of a first step, and of a later one. "
+        "Tiles are those that such a batch has by [default](../large_batches.md#tiles), of 64 at 4,096 and "
+        "of 256 at 16,384.\n"
     ]
     heads = ["", "4,096", "with XLA", "PML", "16,384", "in tiles", "later, 4,096", "in tiles"]
     parts += _table(heads, _memories(rows, memory["rows"]))

@@ -4,8 +4,8 @@
     python -m benchmarks.search.page
 
 FAISS and ScaNN are measured where they are installed (`tfdml[faiss]`, `tfdml[scann]`). What is compared takes
-turns, and the best round counts. An index is taken at the first of some settings at which it finds 97 of 100 of
-the true neighbours, and runs on all cores, as the exact search does. The exit status is 1 if a floor is
+turns, and the best round counts. An index is taken at the first of some settings at which it finds 97 of 100
+of the true neighbours, and runs on all cores, as the exact search does. The exit status is 1 if a floor is
 missed.
 """
 

@@ -22,13 +22,13 @@ KINDS = [
 ]
 
 
-def measure(gallery, queries, rounds):
+def measure(gallery, queries, rounds, kinds=KINDS):
     """A row an index, a number of neighbours and a batch; and a row an index of what it holds."""
     from tfdml import search
 
     exact, seconds = built(search.Exact(), gallery)
     rows, held = [], [holding("Exact", exact, seconds)]
-    for name, needs, kind, arguments, settings in KINDS:
+    for name, needs, kind, arguments, settings in kinds:
         if needs and not importlib.util.find_spec(needs):
             continue
         index, seconds = built(getattr(search, kind)(**arguments), gallery)

@@ -20,16 +20,16 @@ def page(results, text):
     parts = [
         START,
         "",
-        f"`python -m benchmarks.search`, {versions}, {results['cores']} cores that other work shared, no GPU; "
-        "one run in which all took turns; the best round counts.",
+        f"`python -m benchmarks.search`, {versions}, {results['cores']} cores that other work shared, no "
+        "GPU; one run in which all took turns; the best round counts.",
         "",
         *table(["Aim", "Found", ""], aims(results["floors"])),
         "",
         "### Indexes",
         "",
-        "100,000 embeddings of changed emoji on their 128 first principal directions. An index is taken at the "
-        "first of some settings at which it finds 97 of 100 of the true neighbours. Queries at a time against "
-        "`Exact`, for 1, 10 and 32 neighbours:",
+        "100,000 embeddings of changed emoji on their 128 first principal directions. An index is taken at "
+        "the first of some settings at which it finds 97 of 100 of the true neighbours. Queries at a time "
+        "against `Exact`, for 1, 10 and 32 neighbours:",
         "",
         *table(["Index", "k", "At", "Recall", *(f"{n:,} at a time" for n in BATCHES)], speeds(results)),
         "",

@@ -1,6 +1,7 @@
 """The benchmark of the losses: that it runs, and what it makes of figures."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -85,11 +86,13 @@ def test_the_page_shows_what_was_measured():
     assert page.PAGE.read_text(encoding="utf-8") == page.page(*found)
 
 
-def test_memory_of_a_later_step(tmp_path, capsys):
+def test_memory_of_a_later_step(tmp_path):
     out = tmp_path / "memory.json"
-    assert memory.main(["--loss", "nt_xent", "--batch", "1024", "--out", str(out)]) == 1  # no tiles there
+    arguments = ["--loss", "nt_xent", "--batch", "1024", "--out", str(out)]
+    command = [sys.executable, "-m", "benchmarks.losses.memory", *arguments]  # forks: no threads before
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True)
+    assert done.returncode == 1 and "nt_xent" in done.stdout  # a batch of 1,024 has no tiles by default
     (found,) = json.loads(out.read_text())["rows"]
     assert 1.2 < found["plain"] / found["matrix"] < 20 and found["tiled"] > found["matrix"]
-    assert "nt_xent" in capsys.readouterr().out
     verdicts = list(floors.of_later_steps([found, {**found, "batch": 4096, "tiled": found["matrix"]}]))
     assert [verdict["met"] for verdict in verdicts] == [False, True]

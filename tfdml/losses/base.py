@@ -46,8 +46,8 @@ class MetricLoss(LabelLoss):
         tile: How many anchors are worked on at a time, forward and backward: an integer from 1; `None`, all
             at once; or `"auto"`, 64 of a batch of 4,096 whose size is known before it comes, more of larger
             ones up to 256, and all of smaller ones. Memory is then O(tile · batch), not O(batch²); values and
-            gradients are the same. It takes 1 to 2 times as long. Defaults to `None`, because what a subclass computes may depend on
-            all anchors; to `"auto"` in the losses of tfdml.
+            gradients are the same. It takes 1 to 2 times as long. Defaults to `None`, because what a subclass
+            computes may depend on all anchors; to `"auto"` in the losses of tfdml.
         reduction: As in `keras.losses.Loss`. Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `None`.
         dtype: Dtype of the result; terms and sums are computed in float32 at least, whatever it is.
