@@ -91,6 +91,21 @@ def test_a_center_of_each_class_stays():
     assert may_go(np.array([1, 0, 1]), 0).all()
 
 
+def test_a_turn_at_the_end_of_a_training_is_not_taken_again_as_it_goes_on():
+    _, _, layer, callback = turned(drop=4, every=2)
+    callback.on_epoch_end(1)
+    callback.on_train_end()
+    callback.on_train_begin()
+    for epoch, centers, dropped in (2, 36, 4), (3, 36, 0), (4, 32, 4):
+        callback.on_epoch_begin(epoch)
+        callback.on_epoch_end(epoch, logs := {})
+        assert (logs["centers"], logs["centers_dropped"]) == (centers, dropped)
+    callback._done = 6
+    for epoch in range(3):  # another training
+        callback.on_epoch_begin(epoch)
+    assert layer.array("active").sum() == 28
+
+
 def test_what_agrees_is_the_probability_of_a_label_and_the_overlap_of_distributions():
     p = np.array([[0.2, 0.5, 0.3], [0.2, 0.5, 0.3]])
     np.testing.assert_allclose(agreement(p, np.array([[0, 1, 0], [0.2, 0.5, 0.3]])), [0.5, 1])
@@ -162,26 +177,30 @@ class Stop(BaseException):
     """As if the process had been killed."""
 
 
+def train(folder, seed, ours=True):
+    """A training with a turn after every two epochs, which goes on where it was saved."""
+    model, _, layer = soft(seed=seed)
+    callbacks = both(drop=5, add=2, every=2)
+    # Keras saves the end of an epoch wherever it stands in the list.
+    backup = Backup(folder, callbacks) if ours else keras.callbacks.BackupAndRestore(folder)
+    start = {"initial_epoch": backup.epoch} if ours else {}
+    fit(model, [*callbacks, backup] if ours else [backup, *callbacks], epochs=5, **start)
+    return layer, backup.history if ours else None
+
+
+@pytest.fixture(scope="module")
+def whole_training(tmp_path_factory):
+    return train(tmp_path_factory.mktemp("whole"), 0)
+
+
 @tensorflow_only
 @pytest.mark.parametrize(
     ("ours", "where"), [(True, "add"), (False, "commit")], ids=["Backup", "BackupAndRestore"]
 )
-def test_a_kill_between_drop_and_add_resumes_before_or_after(tmp_path, monkeypatch, ours, where):
-    def train(folder, seed):
-        model, _, layer = soft(seed=seed)
-        callbacks = both(drop=5, add=2, every=2)
-        # Keras saves the end of an epoch wherever it stands in the list.
-        backup = (
-            Backup(tmp_path / folder, callbacks)
-            if ours
-            else keras.callbacks.BackupAndRestore(tmp_path / folder)
-        )
-        start = {"initial_epoch": backup.epoch} if ours else {}
-        history = fit(model, [*callbacks, backup] if ours else [backup, *callbacks], epochs=5, **start)
-        return layer, backup.history if ours else history
-
-    whole, history = train("whole", 0)
-    states, seen = [], []
+def test_a_kill_between_drop_and_add_resumes_before_or_after(
+    tmp_path, monkeypatch, whole_training, ours, where
+):
+    (whole, history), states, seen = whole_training, [], []
     with monkeypatch.context() as patched:
         original, turns = getattr(CenterDraft, where), []
 
@@ -196,10 +215,10 @@ def test_a_kill_between_drop_and_add_resumes_before_or_after(tmp_path, monkeypat
 
         patched.setattr(CenterDraft, where, stop_in_the_second_turn)
         with pytest.raises(Stop):
-            train("parts", 0)
+            train(tmp_path, 0, ours)
     for name, array in seen[0].items():
         np.testing.assert_array_equal(states[0][name], array)
-    layer, resumed = train("parts", 7)
+    layer, resumed = train(tmp_path, 7, ours)
     for name in layer.state_names:
         np.testing.assert_allclose(layer.array(name), whole.array(name), rtol=1e-4, atol=1e-5, err_msg=name)
     if ours:

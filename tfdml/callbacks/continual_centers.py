@@ -88,7 +88,7 @@ class ContinualCenters(keras.callbacks.Callback):
         # As plain numbers and lists of arrays among the attributes, which `tfdml.callbacks.Backup` saves.
         self.dropped = self.added = self.projected = 0
         self.left_out = []  # a mask of the slots that were dropped
-        self._embed = self._epochs = None
+        self._embed = self._epochs = self._done = None
 
     def on_train_begin(self, logs=None):
         self.layer = check_layer(self.layer or only_classifier(self.model))
@@ -98,6 +98,9 @@ class ContinualCenters(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         # Not at the end of the epoch before: a state that was saved there may be of before or after the turn.
+        done, self._done = self._done, None
+        if done == epoch:  # a training goes on whose end had this turn
+            return
         self.dropped = self.added = self.projected = 0
         if self._due(epoch):
             self.turn()
@@ -115,6 +118,7 @@ class ContinualCenters(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         if self._epochs is not None and self._due(self._epochs):
             self.turn()
+            self._done = self._epochs
 
     def turn(self):
         """Drops and adds centers now, in the model that is trained."""
@@ -136,8 +140,7 @@ class ContinualCenters(keras.callbacks.Callback):
 
     def _due(self, epoch):
         """Whether a turn comes before an epoch."""
-        whole = self.every + self.fine_tune_epochs
-        return epoch > 0 and epoch % whole == self.every % whole
+        return epoch > 0 and (epoch - self.every) % (self.every + self.fine_tune_epochs) == 0
 
     def _check(self, draft, labels, index):
         """Slots of the samples, and which of them are in use."""
@@ -156,9 +159,9 @@ class ContinualCenters(keras.callbacks.Callback):
 
     def _going(self, draft):
         """Slots of the centers that their neighbours predict best, best first."""
-        if not self.drop:
-            return np.zeros(0, "int32")
         active = np.flatnonzero(draft.active).astype("int32")
+        if not self.drop:
+            return active[:0]
         centers = keras.ops.convert_to_numpy(draft.room().at(active))
         targets = draft.targets[active]
         order = np.argsort(-agreement(draft.predict(centers, exclude=active), targets), kind="stable")
