@@ -109,7 +109,7 @@ class CenterRefresh(keras.callbacks.Callback):
             both = np.flatnonzero(layer.array("active") & was_active)
             if targets is not None and len(both):  # what they have become stays with their samples
                 layer.set_targets(both, targets[both])
-        self.neighbors_changed = changed(before, self._found(fresh=True))
+        self.neighbors_changed = changed(before, self._found())
 
     def _renew(self, embeddings, index):
         """Stores the embeddings of those samples alone that have a center."""
@@ -146,16 +146,12 @@ class CenterRefresh(keras.callbacks.Callback):
     def _stored(self):
         return bool(self.layer.array("active").any())
 
-    def _found(self, fresh=False):
+    def _found(self):
         """Neighbours of some centers, `(some, neighbors)`: of the same ones each time."""
-        chosen = self.layer.sample()
-        if len(chosen) < 2:
-            return None
         if getattr(self.layer, "search", None) is not None:
-            return self.layer.array("table")[chosen]
-        if fresh:  # the layer has just found them
-            return self.layer.sampled
-        return keras.ops.convert_to_numpy(self.layer.find(self.layer.at(chosen), exclude=chosen)[1])
+            chosen = self.layer.sample()
+            return self.layer.array("table")[chosen] if len(chosen) > 1 else None
+        return self.layer.sampled_neighbors()
 
     def _unit(self, centers):
         bandwidth = getattr(self.layer, "log_bandwidth", None)

@@ -103,6 +103,7 @@ class CenterDraft:
             raise
 
     def _assign(self, names, arrays):
+        self.layer.sampled = None
         for name in names:
             getattr(self.layer, name).assign(arrays[name])
 

@@ -39,6 +39,7 @@ class CenterStore:
         self.soft_targets = bool(soft_targets)
         self.compression = check_compression(compression)
         self.state_names = ()
+        self.sampled = None  # slots, centers and neighbours of a sample of what is stored, if they are known
 
     def build(self, inputs_shape, index_shape=None):
         if len(inputs_shape) != 2 or inputs_shape[-1] is None:
@@ -89,6 +90,7 @@ class CenterStore:
 
     def write(self, slots, **arrays):
         """Replaces the rows of variables in `slots`."""
+        self.sampled = None
         if "centers" in arrays and not self.trains_centers:
             arrays["half_squares"] = np.square(arrays["centers"]).sum(axis=1) / 2
         for name, values in arrays.items():

@@ -32,7 +32,6 @@ class Centers(CenterAnswers, CenterStore):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self._warned = ()
-        self.sampled = None  # the neighbours of the sample when centers were last stored
 
     def build(self, inputs_shape, index_shape=None):
         super().build(inputs_shape, index_shape)
@@ -128,8 +127,10 @@ class Centers(CenterAnswers, CenterStore):
         `given`: slots and embeddings of all that are in use, before they were coded, if they are known."""
         chosen, self.sampled = self.sample(), None
         if len(chosen) > 1:
-            found = self.find(self.at(chosen), exclude=chosen)
-            distances, self.sampled, valid = map(ops.convert_to_numpy, found)
+            centers = self.at(chosen)
+            found = self.find(centers, exclude=chosen)
+            distances, neighbors, valid = map(ops.convert_to_numpy, found)
+            self.sampled = chosen, np.array(ops.convert_to_numpy(centers)), neighbors
             if self.compression is not None and given is not None:  # codes are nearer to one another
                 distances, valid = uncoded_distances(chosen, *given, self.neighbors)
             if self.compression is None or given is not None or not self.array("usual_square"):
@@ -140,6 +141,21 @@ class Centers(CenterAnswers, CenterStore):
         active = np.flatnonzero(self.array("active"))
         size = min(len(active), int(np.clip(PRODUCTS // self.capacity, *SAMPLE)))
         return active[np.linspace(0, len(active) - 1, size).astype("int32")] if size else active
+
+    def sampled_neighbors(self):
+        """Neighbours of the sample, `(some, neighbors)`: as found when centers were stored, if they are there yet.
+
+        Weights that were read since bring other centers, of which nobody tells the layer.
+        """
+        chosen = self.sample()
+        if len(chosen) < 2:
+            return None
+        centers = ops.convert_to_numpy(self.at(chosen))
+        if self.sampled is not None:
+            slots, stored, neighbors = self.sampled
+            if np.array_equal(slots, chosen) and np.array_equal(stored, centers):
+                return neighbors
+        return ops.convert_to_numpy(self.find(centers, exclude=chosen)[1])
 
     def measure(self, distances, valid):
         """Takes from the squared distances of stored centers to their neighbours what is usual."""
