@@ -21,8 +21,8 @@ def page(results, text):
         START,
         "",
         f"`python -m benchmarks.search`, {versions}, {results['cores']} cores that other work shared, no "
-        "GPU. What is compared took turns, and the best round counts. The refresh was measured again after it "
-        "had become faster.",
+        "GPU. What is compared took turns, and the best round counts. The refresh was measured again after "
+        "it had become faster.",
         "",
         *table(["Aim", "Found", ""], aims(results["floors"])),
         "",

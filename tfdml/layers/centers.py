@@ -143,9 +143,9 @@ class Centers(CenterAnswers, CenterStore):
         return active[np.linspace(0, len(active) - 1, size).astype("int32")] if size else active
 
     def sampled_neighbors(self):
-        """Neighbours of the sample, `(some, neighbors)`: as found when centers were stored, if they are there yet.
+        """Neighbours of the sample, `(some, neighbors)`, found anew only where its centers are others.
 
-        Weights that were read since bring other centers, of which nobody tells the layer.
+        Weights that are read bring other centers, of which nobody tells the layer.
         """
         chosen = self.sample()
         if len(chosen) < 2:
