@@ -8,6 +8,7 @@ from tfdml.continual.gradient_projection import project_gradient
 from tfdml.metrics.embedding import model_inputs
 
 
+@keras.saving.register_keras_serializable(package="tfdml")
 class EpisodicGradients(AroundOptimizer):
     """Turns gradients so that they raise the losses of no memory; `memories` gives the gradients of these."""
 

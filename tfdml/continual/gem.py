@@ -45,7 +45,7 @@ class GEM(Strategy):
         around.margin, around.damping = self.margin, self.damping
         first = joined([scenario.tasks[0].train]).subset([0])
         self.memories = around.memories = EpisodicMemories(model, len(scenario), self.samples, first)
-        model.jit_compile = False  # XLA has no quadratic programs
+        self._jit_compile, model.jit_compile = model.jit_compile, False  # XLA has no quadratic programs
 
     def end_task(self, task):
         count = min(self.samples, len(task.train))
@@ -55,6 +55,7 @@ class GEM(Strategy):
 
     def finish(self):
         take_off(self.model)
+        self.model.jit_compile = self._jit_compile
 
     @property
     def nbytes(self):
