@@ -9,6 +9,7 @@ import pytest
 import tfdml
 from tfdml.search.index import Index
 
+# Those of `tfdml.continual` that have a configuration are layers, tested in tests/continual/test_heads.py.
 ROOMS = (tfdml.layers, tfdml.losses, tfdml.callbacks, tfdml.models, tfdml.metrics, tfdml.search)
 
 
@@ -38,9 +39,13 @@ def test_a_public_class_is_of_a_kind_with_contracts(name):
         assert values or issubclass(cls, Index | tfdml.search.OPQ | tfdml.losses.PairMining)
 
 
-@pytest.mark.parametrize("name", [n for n, c in public_classes().items() if hasattr(c, "get_config")])
+CONTINUAL = {n: getattr(tfdml.continual, n) for n in tfdml.continual.__all__}
+CONFIGURED = {n: c for n, c in {**public_classes(), **CONTINUAL}.items() if hasattr(c, "get_config")}
+
+
+@pytest.mark.parametrize("name", CONFIGURED)
 def test_what_has_a_configuration_is_registered_with_keras(name):
-    cls = public_classes()[name]
+    cls = CONFIGURED[name]
     if inspect.isabstract(cls) or name in ("tfdml.losses.MetricLoss", "tfdml.losses.ClassLoss"):
         return
     assert keras.saving.get_registered_name(cls) == f"tfdml>{cls.__name__}"
