@@ -67,6 +67,22 @@ def test_heads_survive_their_configuration_and_a_file(layer, given, tmp_path):
 
 
 @pytest.mark.backend
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_heads_answer_in_float32_whatever_the_policy(policy):
+    x = 300 * np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
+    answers = []
+    for dtype in ("float32", policy):
+        means = ClassMeans(3, dtype=dtype)
+        means.build((None, 4))
+        means.add(x[:3], [0, 1, 1])
+        found = means(x), TaskSoftmax(MASK, dtype=dtype)(x, np.arange(6) % 3)
+        assert [keras.backend.standardize_dtype(y.dtype) for y in found] == ["float32"] * 2
+        answers.append(list(map(keras.ops.convert_to_numpy, found)))
+    for exact, mixed in zip(*answers, strict=True):
+        np.testing.assert_array_equal(mixed, exact)
+
+
+@pytest.mark.backend
 def test_class_means_do_not_depend_on_when_samples_come():
     x, labels = blobs(classes=5)
     whole, parts = ClassMeans(6), ClassMeans(6)
