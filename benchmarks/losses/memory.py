@@ -21,7 +21,7 @@ from pathlib import Path
 
 from benchmarks.losses.cases import CASES
 from benchmarks.losses.floors import MATRICES
-from benchmarks.losses.worker import reset_peak, resident
+from benchmarks.losses.worker import CLEAR, reset_peak, resident
 
 OUT = Path(__file__).parents[1] / "results" / "losses_memory.json"
 MMAP_THRESHOLD = -3  # of mallopt
@@ -41,6 +41,8 @@ def main(arguments=None):
     parser.add_argument("--kind", nargs="+", choices=("plain", "tiled"), default=["plain", "tiled"])
     parser.add_argument("--out", type=Path, default=OUT, help="JSON file for the results")
     options = parser.parse_args(arguments)
+    if not CLEAR.exists():
+        parser.error("only Linux tells the peak of a step")
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"  # which keeps scratch memory of its own
     library = importlib.import_module("benchmarks.losses.tfdml_side")
     rows = []
