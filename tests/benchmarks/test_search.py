@@ -14,6 +14,7 @@ from benchmarks.search.__main__ import OUT, main
 
 def test_it_measures_writes_and_prints_floors(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(head, "CENTERS", 300)
+    monkeypatch.setattr(head, "CLASSES", 5)
     monkeypatch.setattr(head, "BATCHES", (4,))
     out = tmp_path / "search.json"
     code = main(["--part", "head", "--rounds", "1", "--out", str(out)])
