@@ -19,9 +19,9 @@ from keras import ops
 
 from benchmarks.effects import classifying
 from benchmarks.effects.samples import Samples
+from tfdml.callbacks.center_draft import CenterDraft
 from tfdml.continual import add_centers, drop_centers
 from tfdml.layers import NNGKClassifier
-from tfdml.layers.center_draft import CenterDraft
 
 SETTINGS = {
     "image_size": 96,

@@ -8,8 +8,8 @@ from keras import ops
 
 import tfdml
 from tfdml.callbacks import Backup, CenterRefresh, ContinualCenters
+from tfdml.callbacks.center_draft import CenterDraft
 from tfdml.callbacks.continual_centers import agreement, may_go
-from tfdml.layers.center_draft import CenterDraft
 
 as_numpy = ops.convert_to_numpy
 tensorflow_only = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="needs TensorFlow")

@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 
+from tfdml.callbacks.inference import inference
 from tfdml.layers.classifier_parts import embedding_of, feed
-from tfdml.layers.inference import inference
 
 FORM = "batches ({'image': ..., 'index': ...}, labels)"
 

@@ -3,10 +3,10 @@
 import keras
 import numpy as np
 
+from tfdml.callbacks.center_draft import CenterDraft
 from tfdml.callbacks.center_embedding import CenterEmbedding
 from tfdml.checks import check_count
 from tfdml.layers.center_checks import check_slots
-from tfdml.layers.center_draft import CenterDraft
 from tfdml.layers.centers import Centers
 from tfdml.layers.classifier_parts import only_classifier
 

@@ -3,11 +3,11 @@
 import keras
 import numpy as np
 
+from tfdml.callbacks.center_draft import CenterDraft, check_soft
 from tfdml.callbacks.center_embedding import CenterEmbedding
 from tfdml.checks import check_count
 from tfdml.layers import NNGKClassifier
 from tfdml.layers.center_checks import check_slots, check_targets
-from tfdml.layers.center_draft import CenterDraft, check_soft
 from tfdml.layers.classifier_parts import only_classifier
 
 

@@ -6,10 +6,10 @@ import numpy as np
 from keras import ops
 
 from tfdml import ops as tfdml_ops
+from tfdml.callbacks.center_draft import CenterDraft, check_soft
 from tfdml.checks import check_number
 from tfdml.layers import NNGKClassifier
 from tfdml.layers.center_checks import as_queries, check_embeddings, check_slots, check_targets
-from tfdml.layers.center_draft import CenterDraft, check_soft
 from tfdml.ops import soft_class_shares, vote_shares
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 from keras import ops
 
+from tfdml.callbacks.redistribution import Room, redistributed
 from tfdml.layers.center_checks import as_queries, check_embeddings, check_slots
-from tfdml.layers.redistribution import Room, redistributed
 from tfdml.ops import soft_class_shares, vote_shares
 
 BATCH = 256  # queries at a time: with distributions each has one a neighbour

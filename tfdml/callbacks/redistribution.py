@@ -7,8 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from tfdml.callbacks.inference import inference
 from tfdml.layers.center_store import found_among, held_at
-from tfdml.layers.inference import inference
 from tfdml.ops import as_distributions, influence, log_gaussian
 
 
