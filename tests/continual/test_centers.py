@@ -7,8 +7,9 @@ from keras import ops
 from nngk_layers import CENTERS, LABELS, QUERIES, classifier
 
 import tfdml
+from tfdml.callbacks import redistribution
 from tfdml.continual import add_centers, drop_centers, influence
-from tfdml.layers import KernelNeuron, redistribution
+from tfdml.layers import KernelNeuron
 
 as_numpy = ops.convert_to_numpy
 RNG = np.random.default_rng(0)
