@@ -4,6 +4,7 @@ import functools
 import importlib.util
 import time
 
+from benchmarks.compression import overlap
 from benchmarks.search.turns import turns
 
 KS = 1, 10, 32
@@ -66,8 +67,3 @@ def compared(name, index, exact, queries, k, settings, rounds):
         }
         times = {n: seconds / batch for n, seconds in turns(sides, rounds).items()}
         yield {"index": name, **setting, "k": k, "batch": batch, "recall": round(recall, 4), **times}
-
-
-def overlap(found, exact):
-    """The mean share of the rows of one that are in those of the other."""
-    return float((found[:, :, None] == exact[:, None, :]).any(axis=2).mean())

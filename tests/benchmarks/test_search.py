@@ -55,6 +55,8 @@ def test_floors_are_met_or_missed():
     }
     assert [verdict["met"] for verdict in floors.verdicts(found)] == [False, True, True, False]
     assert list(floors.verdicts({})) == []
+    of_few = {"indexes": [row("ScaNN", 30), row("ScaNN", 30, recall=0.9, k=32)]}
+    assert [(verdict["found"], verdict["met"]) for verdict in floors.verdicts(of_few)] == [("30, 0", False)]
 
 
 def test_the_page_shows_what_was_measured():

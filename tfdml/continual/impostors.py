@@ -79,9 +79,7 @@ class Impostors(Strategy):
         if not self.tied:  # what was stored has been trained since
             new = ~active[slots]
             embeddings, labels, slots = embeddings[new], labels[new], slots[new]
-            active[slots] = False
-        else:
-            active[slots] = False
+        active[slots] = False
         if self.keep == "task" and first:
             active[:] = False
         old = np.flatnonzero(active)
